@@ -1,0 +1,69 @@
+# hookproof. Two commands are all the set-up: make run, make test.
+
+SHELL      := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+GO         ?= go
+STATE      := .hookproof
+RACE_TIMEOUT := 12m
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(STATE)/secret ## Run everything in one process, with a sender that signs rightly and wrongly. Ctrl-C ends it.
+	@$(GO) build -o $(STATE)/hookproof ./pkg/cmd/hookproof
+	@echo "The secret of the webhook genesys is in $(STATE)/secret. Ctrl-C ends it."
+	@WEBHOOK_SECRET="$$(cat $(STATE)/secret)" ALLOWED_IPS=127.0.0.1,::1 HOOKPROOF_TRUSTED_PROXIES=127.0.0.1 \
+		HOOKPROOF_DATA_DIR=$(STATE)/data HOOKPROOF_AUDIT=text HOOKPROOF_LOG_LEVEL=$${HOOKPROOF_LOG_LEVEL:-warn} \
+		exec $(STATE)/hookproof all --demo
+
+$(STATE)/secret:
+	@mkdir -p $(STATE) && umask 077 && head -c 24 /dev/urandom | base64 > $@
+
+.PHONY: test
+test: build vet race vectors ## The whole gate: build, vet, staticcheck, race tests, import rules, published vectors.
+
+.PHONY: build
+build: ## Build everything, the test build with failpoints included.
+	$(GO) build ./...
+	$(GO) build -tags failpoint -o /dev/null ./pkg/cmd/hookproof
+
+.PHONY: vet
+vet: ## gofmt, go vet, staticcheck, and that go.mod is tidy.
+	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$unformatted" || { echo "not gofmt-ed:" $$unformatted; exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(GO) vet -tags failpoint ./...
+	$(GO) tool staticcheck ./...
+
+.PHONY: race
+race: ## All tests of the module, with the race detector.
+	$(GO) test -race -timeout $(RACE_TIMEOUT) ./...
+
+.PHONY: vectors
+vectors: ## The Wycheproof HMAC-SHA256 suite, in a module of its own because it is 109 MB.
+	cd deploy/tools/wycheproof && $(GO) vet ./... && $(GO) test ./...
+
+.PHONY: test-jaeger
+test-jaeger: ## Find each kind of reject in the real Jaeger. Builds it first: minutes when cold.
+	cd deploy/tools/jaeger && $(GO) build -trimpath -ldflags '-s -w' -o bin/jaeger-all-in-one github.com/jaegertracing/jaeger/cmd/all-in-one
+	cd deploy/tools/jaeger && $(GO) vet ./... && $(GO) test -count=1 ./...
+
+.PHONY: test-deploy
+test-deploy: ## Check alert rules and dashboard with the real promtool. Builds it first: minutes when cold.
+	cd deploy/tools/prometheus && $(GO) vet ./... && $(GO) test -count=1 ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz each parser of bytes from outside for FUZZTIME (default 60s).
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-60s} $$pkg; \
+		done; \
+	done
+
+.PHONY: clean
+clean: ## Remove what make run left.
+	rm -rf $(STATE)

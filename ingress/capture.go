@@ -1,0 +1,72 @@
+package ingress
+
+import (
+	"bytes"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/route"
+)
+
+const (
+	maxHeaderLines = 100
+	maxHeaderBytes = 32 << 10
+	// busRoom is what a message may need beside the body: the largest headers with their prefixes, and what an outcome adds.
+	busRoom = maxHeaderBytes + maxHeaderLines*len("Http-") + 8<<10
+	// firstRead bounds what is allocated on a sender's word about its length.
+	firstRead = 32 << 10
+)
+
+// webhookOf returns the webhook that a path names, or "".
+func webhookOf(path string) string {
+	name, ok := strings.CutPrefix(path, "/webhooks/")
+	if !ok || !event.ValidWebhook(name) {
+		return ""
+	}
+	return name
+}
+
+// checkHeader refuses headers that are too many or too large to store.
+func checkHeader(h http.Header, host string) error {
+	lines, size := 0, len(host)
+	for name, values := range h {
+		for _, v := range values {
+			lines++
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	if lines > maxHeaderLines || size > maxHeaderBytes {
+		return errHeaders
+	}
+	return nil
+}
+
+// readBody reads a body of at most limit bytes.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, errTooLarge
+	}
+	var b bytes.Buffer
+	if r.ContentLength > 0 {
+		b.Grow(int(min(r.ContentLength, firstRead)) + bytes.MinRead) // with MinRead to spare, the last read needs no growth
+	}
+	_, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	return b.Bytes(), err
+}
+
+// capture turns a request into what is stored. It shares the header's values and the body.
+func capture(r *http.Request, rt route.Route, client netip.Addr, body []byte) (*event.Request, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	return &event.Request{
+		ID: id.String(), Webhook: rt.Webhook, ReceivedAt: time.Now(), RemoteAddr: r.RemoteAddr, ClientIP: client,
+		Path: r.URL.RequestURI(), Header: event.CaptureHeader(r.Header, r.Host), Body: body,
+	}, nil
+}

@@ -1,0 +1,189 @@
+package ingress_test
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/route"
+)
+
+func natsMsg(s bus.Stored) *nats.Msg {
+	return &nats.Msg{Subject: s.Subject, Header: s.Header, Data: s.Data}
+}
+
+const head = "POST /webhooks/genesys HTTP/1.1\r\nHost: hooks.example.com\r\n"
+
+// TestBusDown holds that a request is tried until Genesys Cloud is about to give up, and then refused.
+func TestBusDown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, quick(), bus.Topology{}, route.Route{Webhook: "genesys"})
+	r.post("genesys", nil, "{}").want(t, "with the bus", 200, "", "")
+	r.srv.Shutdown()
+	began := time.Now()
+	r.post("genesys", nil, "{}").want(t, "without the bus", 503, "not_stored", "2")
+	if took := time.Since(began); took < 7*time.Second || took > 10*time.Second {
+		t.Errorf("503 came after %s, want about 8 s", took)
+	}
+}
+
+// TestFull fills UNVERIFIED: at first strangers have to stop, then everybody.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, quick(), bus.Topology{MaxStorage: 8 << 20}, // 2 MiB for UNVERIFIED
+		route.Route{Webhook: "genesys", Allowlist: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
+	body := strings.Repeat("x", 100<<10)
+	insider, stranger := from("192.0.2.1"), from("198.51.100.1")
+	r.post("genesys", stranger, "{}").want(t, "a stranger with an empty stream", 200, "", "")
+	for range 17 { // 1.7 MB of 2 MB
+		r.post("genesys", insider, body).want(t, "an insider while there is room", 200, "", "")
+	}
+	eventually(t, "strangers are refused", func() bool { return r.post("genesys", stranger, "{}").status == 503 })
+	r.post("genesys", stranger, "{}").want(t, "a stranger above the mark", 503, "not_stored", "2")
+	r.post("genesys", insider, body).want(t, "an insider above the mark", 200, "", "")
+	var last answer
+	for range 10 {
+		if last = r.post("genesys", insider, body); last.status != 200 {
+			break
+		}
+	}
+	before := r.stored()
+	began := time.Now()
+	r.post("genesys", insider, body).want(t, "an insider with a full stream", 503, "not_stored", "2")
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("503 of a full stream came after %s, want it at once", took)
+	}
+	if got := r.stored(); got != before {
+		t.Errorf("%d messages after a refusal, want %d", got, before)
+	}
+}
+
+// TestFraming sends requests whose end somebody else might see elsewhere.
+func TestFraming(t *testing.T) {
+	r := newRig(t, quick(), bus.Topology{}, route.Route{Webhook: "genesys", MaxBody: 100})
+	const next = head + "Content-Length: 2\r\n\r\n{}"
+	for _, c := range []struct {
+		name, sent string
+		half       bool // the sender closes its half
+		status     int
+		code       string
+		stored     uint64
+	}{
+		{"chunked", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + next, false, 200, "", 1},
+		{"chunked with a length", head + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + next, false, 200, "", 1},
+		{"chunked, too large", head + "Transfer-Encoding: chunked\r\n\r\n65\r\n" + strings.Repeat("x", 101) + "\r\n0\r\n\r\n" + next, false, 413, "body_too_large", 0},
+		{"chunked, malformed", head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + next, false, 400, "body_unreadable", 0},
+		{"chunked, without an end", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", true, 400, "body_unreadable", 0},
+		{"a length that is a lie", head + "Content-Length: 50\r\n\r\n{}", true, 400, "body_unreadable", 0},
+		{"a length above the limit, and no body", head + "Content-Length: 300000\r\n\r\n", false, 413, "body_too_large", 0},
+		{"an enormous length, and no body", head + "Content-Length: 9223372036854775807\r\n\r\n", false, 413, "body_too_large", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before, client := r.stored(), r.dial()
+			defer client.close()
+			client.write(c.sent)
+			if c.half {
+				if err := client.net.(*net.TCPConn).CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a := client.answer()
+			a.want(t, c.name, c.status, c.code, "")
+			if !client.closed() {
+				t.Errorf("the connection stays open, want it closed after the first answer")
+			}
+			if got := r.stored() - before; got != c.stored {
+				t.Errorf("%d messages were stored, want %d", got, c.stored)
+			}
+		})
+	}
+	t.Run("a length that is right keeps the connection", func(t *testing.T) {
+		client := r.dial()
+		defer client.close()
+		client.write(next + next)
+		client.answer().want(t, "the first", 200, "", "")
+		client.answer().want(t, "the second", 200, "", "")
+	})
+}
+
+// TestSlowBody sends a part of a body and waits.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, quick(), bus.Topology{}, route.Route{Webhook: "genesys"})
+	client := r.dial()
+	defer client.close()
+	client.write(head + "Content-Length: 100\r\n\r\n{")
+	client.answer().want(t, "a slow body", 408, "body_too_slow", "")
+	if !client.closed() {
+		t.Error("the connection stays open, want it closed")
+	}
+	if got := r.stored(); got != 0 {
+		t.Errorf("%d messages are stored, want none", got)
+	}
+}
+
+// TestSlowHeader never ends its headers.
+func TestSlowHeader(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, quick(), bus.Topology{}, route.Route{Webhook: "genesys"})
+	client := r.dial()
+	defer client.close()
+	client.write(head)
+	if !client.closed() {
+		t.Error("the connection stays open, want it closed before the test's patience ends")
+	}
+}
+
+// TestDrain stops a server while it reads a body: that request is still accepted, and no new one is.
+func TestDrain(t *testing.T) {
+	r := newRig(t, quick(), bus.Topology{}, route.Route{Webhook: "genesys"})
+	client := r.dial()
+	defer client.close()
+	client.write(head + "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+	if a := client.answer(); a.status != http.StatusContinue { // the server says so when it begins to read the body
+		t.Fatalf("answer = %d, want 100", a.status)
+	}
+	r.stop()
+	eventually(t, "the port is closed", func() bool {
+		c, err := net.Dial("tcp", r.addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+	client.write("[42]")
+	client.answer().want(t, "the request in flight", 200, "", "")
+	r.ended()
+	m, err := r.bus.Last(t.Context(), bus.StreamUnverified, "unverified.genesys")
+	if err != nil || !bytes.Equal(m.Data, []byte("[42]")) {
+		t.Errorf("Last = %q, %v, want the request in flight", m.Data, err)
+	}
+}
+
+// TestDrainIsBounded holds that a sender who never ends its body cannot keep the server from stopping.
+func TestDrainIsBounded(t *testing.T) {
+	cfg := quick()
+	cfg.Drain = 50 * time.Millisecond
+	r := newRig(t, cfg, bus.Topology{}, route.Route{Webhook: "genesys"})
+	client := r.dial()
+	defer client.close()
+	client.write(head + "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+	client.answer()
+	r.stop()
+	select {
+	case err := <-r.done:
+		if err == nil {
+			t.Error("Run = nil, want an error that says that a request was cut off")
+		}
+		r.done <- nil
+	case <-time.After(patience):
+		t.Error("Run did not return")
+	}
+}

@@ -1,0 +1,199 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/policy"
+	"github.com/hookproof/hookproof/pkg/route"
+	"github.com/hookproof/hookproof/pkg/telemetry"
+)
+
+const (
+	// storeWithin is how long after a request began it must be stored: Genesys Cloud gives up after 10 s.
+	storeWithin = 8 * time.Second
+	// storeAttempt bounds one try to store, so that several fit.
+	storeAttempt = 3 * time.Second
+	// strangersStop is the fill of UNVERIFIED above which only addresses inside an allowlist are captured.
+	strangersStop = 0.8
+)
+
+// Config tunes an ingress. The zero value of a field stands for its default.
+type Config struct {
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; default none
+	StrangerRate   float64        // requests a second of all addresses outside allowlists together; default 50
+	StrangerBurst  int            // default 100
+	TLSCert        string         // path of a PEM file; empty for plain HTTP
+	TLSKey         string
+	Drain          time.Duration // how long requests in flight may take once the server is told to stop; default 15 s
+	Meter          metric.Meter  // what requests are measured with; nil measures nothing
+}
+
+// Server is the public HTTP server. It is safe for concurrent use.
+type Server struct {
+	cfg     Config
+	bus     *bus.Bus
+	routes  *bus.Mirror[route.Route]
+	observe *observer
+	publish *telemetry.Publishing
+	log     *slog.Logger
+	budgets *budgets
+	full    atomic.Bool // UNVERIFIED is filled to strangersStop
+}
+
+// New returns a server that captures for the routes of the bus. Run starts it.
+func New(cfg Config, b *bus.Bus, tracer trace.Tracer, log *slog.Logger) *Server {
+	if cfg.StrangerRate <= 0 {
+		cfg.StrangerRate = 50
+	}
+	if cfg.StrangerBurst <= 0 {
+		cfg.StrangerBurst = 100
+	}
+	if cfg.Drain <= 0 {
+		cfg.Drain = 15 * time.Second
+	}
+	return &Server{cfg: cfg, bus: b, log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
+		observe: newObserver(tracer, cfg.Meter), publish: telemetry.NewPublishing(tracer, cfg.Meter),
+		routes: bus.NewMirror(b, bus.BucketRoutes, route.Decode, log)}
+}
+
+// ServeHTTP captures one request: 200 once it is stored, else a refusal.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{began: time.Now(), status: http.StatusOK}
+	ctx, _ := s.observe.start(r)
+	defer s.observe.end(ctx, r, x)
+	if len(r.TransferEncoding) > 0 {
+		// net/http hides a Content-Length beside it, with which a proxy may have seen another end of this request.
+		w.Header().Set("Connection", "close")
+	}
+	if err := s.accept(ctx, w, r, x); err != nil {
+		no := refuse(err)
+		x.status = no.status
+		if no.status >= http.StatusInternalServerError {
+			s.log.WarnContext(ctx, "request not captured", "status", no.status, "error", err)
+		}
+		writeRefusal(w, no)
+		return
+	}
+	writeAccepted(w, x.id)
+}
+
+// accept stores a request and notes its id.
+func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Request, x *exchange) error {
+	rt, err := s.route(ctx, r, x.began)
+	x.webhook = rt.Webhook // known also where only the method is wrong
+	if err != nil {
+		return err
+	}
+	if err := checkHeader(r.Header, r.Host); err != nil {
+		return err
+	}
+	x.client = clientIP(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.cfg.TrustedProxies)
+	if err := s.spend(rt, x.client, x.began); err != nil {
+		return err
+	}
+	body, err := readBody(w, r, s.bodyLimit(rt))
+	if err != nil {
+		return err
+	}
+	e, err := capture(r, rt, x.client, body)
+	if err != nil {
+		return errors.Join(errNotStored, err)
+	}
+	ctx, cancel := context.WithDeadline(ctx, x.began.Add(storeWithin))
+	defer cancel()
+	m := event.Encode(e)
+	if err := s.publish.Do(ctx, m, func(ctx context.Context) error { return s.store(ctx, m) }); err != nil {
+		return err
+	}
+	x.id = e.ID
+	return nil
+}
+
+// route returns the route that a request asks for. Before one is unknown the routes are brought up to date: a webhook that
+// was made a moment ago must not cost its first event, and 404 is not tried again.
+func (s *Server) route(ctx context.Context, r *http.Request, began time.Time) (route.Route, error) {
+	select {
+	case <-s.routes.Loaded():
+	default:
+		return route.Route{}, errNotLoaded
+	}
+	name := webhookOf(r.URL.Path)
+	if name == "" {
+		return route.Route{}, errUnknownWebhook
+	}
+	rt, ok := s.routes.Get(name)
+	if !ok {
+		ctx, cancel := context.WithDeadline(ctx, began.Add(storeWithin))
+		defer cancel()
+		if err := s.routes.Current(ctx, began); err != nil {
+			return rt, errors.Join(errNotLoaded, err)
+		}
+		rt, ok = s.routes.Get(name)
+	}
+	switch {
+	case !ok:
+		return rt, errUnknownWebhook
+	case r.Method != http.MethodPost:
+		return rt, errMethod
+	}
+	return rt, nil
+}
+
+// spend takes the request out of its sender's budget.
+func (s *Server) spend(rt route.Route, client netip.Addr, now time.Time) error {
+	if policy.Allowed(rt.Allowlist, client) {
+		if wait := s.budgets.inside(rt, now); wait > 0 {
+			return errRate(wait)
+		}
+		return nil
+	}
+	if s.full.Load() {
+		return errNotStored
+	}
+	if wait := s.budgets.stranger(client, now); wait > 0 {
+		return errRate(wait)
+	}
+	return nil
+}
+
+// bodyLimit is the route's, as far as the bus takes it.
+func (s *Server) bodyLimit(rt route.Route) int64 {
+	limit := rt.MaxBody
+	if limit <= 0 {
+		limit = route.DefaultMaxBody
+	}
+	return min(limit, s.bus.MaxPayload()-int64(busRoom))
+}
+
+// store stores a message, trying again under the same id while the outcome is unknown and the deadline allows.
+func (s *Server) store(ctx context.Context, m *nats.Msg) error {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, storeAttempt)
+		// A copy for each try: a former one may still be in the client's hands.
+		_, err := s.bus.Publish(attempt, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
+		cancel()
+		if err == nil || !errors.Is(err, bus.ErrUnavailable) {
+			return err
+		}
+		pause := time.NewTimer(20*time.Millisecond + rand.N(80*time.Millisecond))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return err
+		case <-pause.C:
+		}
+	}
+}

@@ -1,0 +1,48 @@
+// Package bustest starts a real nats-server in the test's process. There is no mock of NATS in this project.
+package bustest
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/hookproof/hookproof/pkg/bus"
+)
+
+// Start starts a server with an empty directory and a port, and ends it with the test.
+func Start(t testing.TB) *bus.Server {
+	t.Helper()
+	srv, err := bus.StartServer(bus.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"}, Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Shutdown)
+	return srv
+}
+
+// Connect connects in-process and closes with the test.
+func Connect(t testing.TB, srv *bus.Server) *bus.Bus {
+	t.Helper()
+	b, err := bus.Connect(bus.Config{InProcess: srv, Name: t.Name()}, Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+// New starts a server, sets the topology up and returns a connection to it.
+func New(t testing.TB, topology bus.Topology) (*bus.Bus, *bus.Server) {
+	t.Helper()
+	srv := Start(t)
+	b := Connect(t, srv)
+	if err := b.Setup(context.Background(), topology, srv); err != nil {
+		t.Fatal(err)
+	}
+	return b, srv
+}
+
+// Log returns a logger that writes to the test's output.
+func Log(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

@@ -1,0 +1,93 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ErrUnsafe says that a stream's live settings would lose or double accepted events.
+var ErrUnsafe = errors.New("unsafe stream settings")
+
+// Setup makes every stream, bucket and consumer of the topology that is missing, and brings those that exist to their
+// declared settings. Running it again changes nothing. It never deletes; embedded is the server when it runs in this
+// process, or nil.
+func (b *Bus) Setup(ctx context.Context, t Topology, embedded *Server) error {
+	t = t.withDefaults()
+	for _, want := range t.streams() {
+		if err := b.setupStream(ctx, want, embedded); err != nil {
+			return fmt.Errorf("stream %s: %w", want.Name, err)
+		}
+	}
+	for _, c := range t.consumers() {
+		if _, err := b.js.CreateOrUpdateConsumer(ctx, c.stream, c.config); err != nil {
+			return fmt.Errorf("consumer %s of %s: %w", c.config.Durable, c.stream, err)
+		}
+	}
+	return nil
+}
+
+func (b *Bus) setupStream(ctx context.Context, want jetstream.StreamConfig, embedded *Server) error {
+	_, err := b.js.Stream(ctx, want.Name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound) && embedded != nil && embedded.hasFiles(want.Name):
+		return errors.New("its files exist but the server did not recover them (a wrong encryption key?); creating it would delete them")
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		_, err = b.js.CreateStream(ctx, want)
+		return err
+	case err != nil:
+		return err
+	}
+	_, err = b.js.UpdateStream(ctx, want)
+	return err
+}
+
+// Check reports every stream that is missing, or whose live settings would lose an accepted event or verify one twice. A
+// role refuses to start on it.
+func (b *Bus) Check(ctx context.Context, t Topology) error {
+	t = t.withDefaults()
+	var errs []error
+	for _, want := range t.streams() {
+		s, err := b.js.Stream(ctx, want.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			errs = append(errs, fmt.Errorf("stream %s: %w: run hookproof setup", want.Name, ErrNotFound))
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", want.Name, classify(err))
+		}
+		for _, fault := range faults(want, s.CachedInfo().Config) {
+			errs = append(errs, fmt.Errorf("stream %s: %w: %s", want.Name, ErrUnsafe, fault))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// faults lists what in a stream's live settings breaks a promise. Sizes and longer ages are the operator's own business.
+func faults(want, live jetstream.StreamConfig) []string {
+	var bad []string
+	refuse := func(is bool, format string, args ...any) {
+		if is {
+			bad = append(bad, fmt.Sprintf(format, args...))
+		}
+	}
+	refuse(live.Storage != jetstream.FileStorage, "its storage is %v: a restart would lose it", live.Storage)
+	if want.Discard == jetstream.DiscardNew {
+		refuse(live.Discard != jetstream.DiscardNew, "when full it discards its oldest messages instead of refusing new ones")
+	}
+	if want.Name == StreamUnverified {
+		refuse(live.MaxAge > 0, "a message older than %s is dropped before it is judged", live.MaxAge)
+		refuse(live.MaxMsgsPerSubject > 0, "only %d messages a webhook are kept", live.MaxMsgsPerSubject)
+		refuse(live.Retention != jetstream.WorkQueuePolicy, "its retention is %v and not WorkQueue", live.Retention)
+	}
+	if want.Name == StreamVerified {
+		refuse(live.Duplicates < want.Duplicates, "its duplicate window is %s, the horizon needs %s", live.Duplicates, want.Duplicates)
+	}
+	if claims := want.Name == bucketStream(BucketReplayBody) || want.Name == bucketStream(BucketReplaySigned); claims {
+		refuse(live.MaxAge > 0 && live.MaxAge < want.MaxAge, "claims live %s, %s are needed", live.MaxAge, want.MaxAge)
+		refuse(live.AllowDirect, "direct reads are allowed, so an owner could be read from a replica that lags")
+	}
+	return bad
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+
+	"github.com/hookproof/hookproof/verifier"
+)
+
+type ingressCmd struct {
+	natsFlags
+	topologyFlags
+	adminFlags
+	httpFlags
+}
+
+// Help shows what --help prints below the usage.
+func (ingressCmd) Help() string {
+	return "Example:\n  NATS_URL=nats://bus:4222 hookproof ingress --listen :8443 --tls-cert cert.pem --tls-key key.pem"
+}
+
+// Run runs an ingress until a signal ends it.
+func (c *ingressCmd) Run(ctx context.Context, p *process) error {
+	b, err := connect(ctx, c.config("ingress"), c.topology(), p)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	r, err := newPool(ctx, "ingress", c.adminFlags, b, p)
+	if err != nil {
+		return err
+	}
+	r.checkStreams(c.topology())
+	if err := r.addIngress(c.httpFlags); err != nil {
+		return err
+	}
+	return r.run(ctx, c.AdminListen)
+}
+
+type verifierCmd struct {
+	natsFlags
+	topologyFlags
+	adminFlags
+	secretFlags
+	Audit string `help:"Audit lines on standard output, one a verdict: json, text or off." env:"HOOKPROOF_AUDIT" enum:"json,text,off" default:"json"`
+}
+
+// Help shows what --help prints below the usage.
+func (verifierCmd) Help() string {
+	return "Example:\n  NATS_URL=nats://bus:4222 HOOKPROOF_SECRET_DIR=/run/secrets hookproof verifier"
+}
+
+// Run runs a verifier until a signal ends it.
+func (c *verifierCmd) Run(ctx context.Context, p *process) error {
+	secrets, err := c.resolver(p)
+	if err != nil {
+		return err
+	}
+	b, err := connect(ctx, c.config("verifier"), c.topology(), p)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	r, err := newPool(ctx, "verifier", c.adminFlags, b, p)
+	if err != nil {
+		return err
+	}
+	r.checkStreams(c.topology())
+	r.addVerifier(c.topology(), secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))
+	return r.run(ctx, c.AdminListen)
+}
+
+type provisionerCmd struct {
+	natsFlags
+	topologyFlags
+	adminFlags
+	secretFlags
+	genesysFlags
+}
+
+// Help shows what --help prints below the usage.
+func (provisionerCmd) Help() string {
+	return `Without credentials of Genesys Cloud it serves webhooks of the kind none only.
+
+Example:
+  NATS_URL=nats://bus:4222 GENESYS_ENVIRONMENT=mypurecloud.ie GENESYS_CLIENT_ID=... GENESYS_CLIENT_SECRET=... hookproof provisioner`
+}
+
+// Run runs a provisioner until a signal ends it.
+func (c *provisionerCmd) Run(ctx context.Context, p *process) error {
+	creds, err := readCredentials(p)
+	if err != nil {
+		return usageError{err}
+	}
+	secrets, err := c.resolver(p)
+	if err != nil {
+		return err
+	}
+	b, err := connect(ctx, c.config("provisioner"), c.topology(), p)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	r, err := newPool(ctx, "provisioner", c.adminFlags, b, p)
+	if err != nil {
+		return err
+	}
+	r.checkStreams(c.topology())
+	if err := r.addProvisioner(c.genesysFlags, creds, secrets); err != nil {
+		return err
+	}
+	return r.run(ctx, c.AdminListen)
+}

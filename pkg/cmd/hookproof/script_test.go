@@ -1,0 +1,85 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"hookproof": main})
+}
+
+// TestScripts runs testdata/script: the command line as a user types it.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"freeports":  freePorts,
+			"waitready":  waitReady,
+			"waitlines":  waitLines,
+			"eventually": eventually,
+		},
+	})
+}
+
+// freePorts sets each variable to a loopback address that is free now.
+func freePorts(ts *testscript.TestScript, _ bool, names []string) {
+	for _, name := range names {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		defer l.Close() // together, so that no two are the same
+		ts.Setenv(name, l.Addr().String())
+	}
+}
+
+// waitReady waits until an admin listener answers /readyz with 200.
+func waitReady(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		res, err := http.Get("http://" + args[0] + "/readyz")
+		if err != nil {
+			continue
+		}
+		_ = res.Body.Close()
+		if res.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("%s was not ready after 30 s", args[0])
+}
+
+// waitLines waits until a file that a background command writes holds each of the texts.
+func waitLines(ts *testscript.TestScript, _ bool, args []string) {
+	var have string
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		b, _ := os.ReadFile(ts.MkAbs(args[0]))
+		have = string(b)
+		missing := false
+		for _, text := range args[1:] {
+			missing = missing || !strings.Contains(have, text)
+		}
+		if !missing {
+			return
+		}
+	}
+	ts.Fatalf("%s never held all of %q:\n%s", args[0], args[1:], have)
+}
+
+// eventually runs a command until it succeeds and its output holds a text.
+func eventually(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if ts.Exec(args[1], args[2:]...) == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+	}
+	ts.Fatalf("%q never printed %q; last:\n%s", args[1:], args[0], ts.ReadFile("stdout"))
+}

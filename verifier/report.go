@@ -1,0 +1,79 @@
+package verifier
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/telemetry"
+)
+
+// AuditLine is what is written for each verdict, as one line of JSON: what a SIEM's collector tails. It is written after
+// the outcome is stored, at least once; the same id may come again after a crash, then with Redelivered set.
+type AuditLine struct {
+	Timestamp   time.Time `json:"timestamp"` // when the outcome was stored
+	Status      string    `json:"status"`    // VERIFIED, BLOCKED or PARKED
+	SourceIP    string    `json:"sourceIp,omitempty"`
+	Reason      string    `json:"reason,omitempty"`
+	Detail      string    `json:"detail,omitempty"`
+	Webhook     string    `json:"webhook,omitempty"`
+	ID          string    `json:"id,omitempty"`
+	TraceID     string    `json:"traceId,omitempty"`
+	Redelivered bool      `json:"redelivered,omitempty"`
+}
+
+// Statuses of an AuditLine.
+const (
+	StatusVerified = "VERIFIED"
+	StatusBlocked  = "BLOCKED"
+	StatusParked   = "PARKED"
+)
+
+// Reporter tells people about verdicts: audit lines, spans and logs. It is safe for concurrent use.
+type Reporter struct {
+	tracer trace.Tracer
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	audit io.Writer
+}
+
+// NewReporter returns a reporter that writes audit lines to w and logs to log.
+func NewReporter(w io.Writer, tracer trace.Tracer, log *slog.Logger) *Reporter {
+	return &Reporter{tracer: tracer, log: log, audit: w}
+}
+
+// stored reports an outcome that the bus holds; again says that it held it before.
+func (p *Reporter) stored(ctx context.Context, g *passage, again bool) {
+	line := AuditLine{Timestamp: time.Now().UTC(), Status: StatusVerified, Reason: string(g.Reason), Detail: g.Detail,
+		TraceID: telemetry.TraceID(ctx), Redelivered: again}
+	switch g.verdict() {
+	case event.Rejected:
+		line.Status = StatusBlocked
+	case event.Parked:
+		line.Status = StatusParked
+		p.log.ErrorContext(ctx, "message parked", "reason", g.Reason, "detail", telemetry.Clip(g.Detail), "subject", g.Msg.Subject, "sequence", g.Sequence)
+	}
+	if r := g.request; r != nil {
+		line.Webhook, line.ID = r.Webhook, r.ID
+		if r.ClientIP.IsValid() {
+			line.SourceIP = r.ClientIP.String()
+		}
+	}
+	b, err := json.Marshal(line)
+	if err != nil {
+		p.log.ErrorContext(ctx, "audit line", "error", err)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.audit.Write(append(b, '\n')); err != nil {
+		p.log.ErrorContext(ctx, "audit line not written", "id", line.ID, "error", err)
+	}
+}

@@ -1,0 +1,48 @@
+package verifier
+
+import (
+	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/policy"
+	"github.com/hookproof/hookproof/pkg/signature"
+)
+
+// checkSignature holds the signature against every key of the ring, valid now or not, so that the time it takes does not
+// tell which one fits. The error says that a key which might have made it cannot be resolved.
+func checkSignature(r *event.Request, ring *policy.Ring) (signature.Presented, event.Verdict, error) {
+	presented, fault := ring.Scheme.Read(r.Header)
+	switch fault {
+	case signature.NoFault:
+	case signature.Missing:
+		return presented, event.Verdict{Reason: event.MissingSignature}, nil
+	default:
+		return presented, event.Verdict{Reason: event.SignatureMismatch, Detail: string(fault)}, nil
+	}
+	genuine, detail := false, event.DetailMismatch
+	var unresolved error
+	for _, key := range ring.Keys {
+		if key.Err != nil {
+			if key.Valid(r.ReceivedAt) {
+				unresolved = key.Err
+			}
+			continue
+		}
+		if !ring.Scheme.Signed(key.Key, presented, r.Body) {
+			continue
+		}
+		switch {
+		case key.Valid(r.ReceivedAt):
+			genuine = true
+		case r.ReceivedAt.Before(key.NotBefore):
+			detail = event.DetailEarlySecret
+		default:
+			detail = event.DetailExpiredSecret
+		}
+	}
+	switch {
+	case genuine:
+		return presented, event.Verdict{}, nil
+	case unresolved != nil:
+		return presented, event.Verdict{}, unresolved
+	}
+	return presented, event.Verdict{Reason: event.SignatureMismatch, Detail: detail}, nil
+}
