@@ -58,12 +58,18 @@ func TestAllowlistFollowsTheAddresses(t *testing.T) {
 func TestTheLastGoodAddressesStay(t *testing.T) {
 	const want = "[192.0.2.7/32 198.51.100.0/28 203.0.113.64/26]"
 	for name, spoil := range map[string]func(*genesystest.Simulator){
-		"empty":     func(s *genesystest.Simulator) { s.SetIPRanges(nil) },
-		"others":    func(s *genesystest.Simulator) { s.SetIPRanges([]genesystest.IPRange{{CIDR: "192.0.2.0/24", Service: "other"}}) },
+		"empty": func(s *genesystest.Simulator) { s.SetIPRanges(nil) },
+		"others": func(s *genesystest.Simulator) {
+			s.SetIPRanges([]genesystest.IPRange{{CIDR: "192.0.2.0/24", Service: "other"}})
+		},
 		"malformed": func(s *genesystest.Simulator) { s.SetIPRanges(published("203.0.113.0/24", "here")) },
 		"every":     func(s *genesystest.Simulator) { s.SetIPRanges(published("0.0.0.0/0")) },
-		"500":       func(s *genesystest.Simulator) { s.Inject(genesystest.Fault{Op: "IPRanges", Kind: genesystest.ServerError, Times: -1}) },
-		"half":      func(s *genesystest.Simulator) { s.Inject(genesystest.Fault{Op: "IPRanges", Kind: genesystest.HalfJSON, Times: -1}) },
+		"500": func(s *genesystest.Simulator) {
+			s.Inject(genesystest.Fault{Op: "IPRanges", Kind: genesystest.ServerError, Times: -1})
+		},
+		"half": func(s *genesystest.Simulator) {
+			s.Inject(genesystest.Fault{Op: "IPRanges", Kind: genesystest.HalfJSON, Times: -1})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
