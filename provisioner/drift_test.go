@@ -33,8 +33,7 @@ func TestChangesByHandAreReportedAndPutBack(t *testing.T) {
 			c.sim.EditWebhook(id, tt.edit)
 			c.eventually("it is put back", func() bool {
 				h := c.only()
-				h.DateModified, h.Security.SecretKey = want.DateModified, want.Security.SecretKey
-				return reflect.DeepEqual(h, want)
+				return reflect.DeepEqual(plain(h), plain(want)) && h.Security.SecretKey.Reveal() == want.Security.SecretKey.Reveal()
 			})
 			c.eventually("the status tells", func() bool {
 				s := c.record("orders").Status
@@ -45,6 +44,13 @@ func TestChangesByHandAreReportedAndPutBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// plain returns a webhook without what differs although nobody changed it: when it was written, and its secret, which
+// hides itself from comparisons too.
+func plain(h genesys.Webhook) genesys.Webhook {
+	h.DateModified, h.Security.SecretKey = genesys.Timestamp{}, secret.Text{}
+	return h
 }
 
 func TestIntegrationChangedByHand(t *testing.T) {
@@ -91,8 +97,10 @@ func TestDeletedByHandIsCreatedAgain(t *testing.T) {
 func TestFoundByItsName(t *testing.T) {
 	c := newCloud(t, genesystest.Config{})
 	target := c.target + "/orders"
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	made := func(name, uri string) genesys.Webhook {
-		return c.sim.AddWebhook(genesys.Webhook{Name: name, URI: uri, Events: []string{"z"}, Enabled: true, Security: genesys.Security{SecretKey: secret.New("unknown-0123456789"), SignatureAlgorithm: "HMAC_SHA256"}})
+		at = at.Add(time.Second) // each later than the one before: of two of the same millisecond none is the oldest
+		return c.sim.AddWebhook(genesys.Webhook{Name: name, DateCreated: genesys.Timestamp{Time: at}, URI: uri, Events: []string{"z"}, Enabled: true, Security: genesys.Security{SecretKey: secret.New("unknown-0123456789"), SignatureAlgorithm: "HMAC_SHA256"}})
 	}
 	elsewhere := made("hookproof-orders", "https://elsewhere.example/")
 	oldest := made("hookproof-orders", target)

@@ -48,11 +48,10 @@ func makeSecret(pool *secret.Key, name string) (secret.Ref, error) {
 	return secret.Seal(public, name, secret.New(base64.RawURLEncoding.EncodeToString(raw)))
 }
 
-// lostKey explains a generated secret that the pool's key does not open.
-func (w *work) lostKey(err error) error {
-	if w.Desired.Generates() && errors.Is(err, secret.ErrUnresolved) {
-		return wrongField("secret", err.Error()+"; give the provisioner and the verifiers the former key, or another label for a new secret, such as "+
-			string(webhook.Generate)+":2")
+// otherLabel says what helps where the pool's key does not open the generated secret; it is empty in every other case.
+func (w *work) otherLabel(err error) string {
+	if !w.Desired.Generates() || !errors.Is(err, secret.ErrUnresolved) {
+		return ""
 	}
-	return err
+	return "; give the provisioner and the verifiers the former key, or another label for a new secret, such as " + string(webhook.Generate) + ":2"
 }

@@ -23,7 +23,7 @@ func validate() step {
 		}
 		own, err := w.ownSecret()
 		if err != nil {
-			return false, w.lostKey(err)
+			return false, err
 		}
 		if !w.secretInForce() {
 			err = w.unique(ctx, own)
@@ -45,7 +45,7 @@ func (w *work) ownSecret() (print string, err error) {
 	case errors.Is(err, secret.ErrUnresolved) && strings.HasPrefix(string(ref), "file:"):
 		return "", webhook.FieldErrors{{Field: "secret", Problem: err.Error()}} // the file may yet come
 	default:
-		return "", wrongField("secret", err.Error())
+		return "", wrongField("secret", err.Error()+w.otherLabel(err))
 	}
 }
 

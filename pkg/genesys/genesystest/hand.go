@@ -34,11 +34,14 @@ func (s *Simulator) EditIntegration(id string, edit func(*genesys.OpenMessaging)
 	return true
 }
 
-// AddWebhook creates a webhook past the API, such as the second one of a name, and returns it with its id. It does not
-// count as a creation.
+// AddWebhook creates a webhook past the API, such as the second one of a name, and returns it with its id. It is created
+// now unless it says when. It does not count as a creation.
 func (s *Simulator) AddWebhook(w genesys.Webhook) genesys.Webhook {
 	w = cloneWebhook(w)
-	w.ID, w.DateCreated.Time, w.DateModified.Time = s.dice.id(), now(), now()
+	w.ID, w.DateModified.Time = s.dice.id(), now()
+	if w.DateCreated.IsZero() {
+		w.DateCreated.Time = now()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.webhooks = append(s.webhooks, &w)
