@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -52,8 +53,8 @@ func (r *rig) spawn(failpoint string, args ...string) *child {
 		r.t.Fatal(err)
 	}
 	c := &child{cmd: exec.Command(binary, args...), done: make(chan struct{})}
-	c.cmd.Env = append(os.Environ(), "NATS_URL="+r.server.URL(), "WEBHOOK_SECRET="+testSecret, "HOOKPROOF_FAILPOINT="+failpoint,
-		"HOOKPROOF_ADMIN_LISTEN=127.0.0.1:0")
+	c.cmd.Env = slices.Concat(os.Environ(), []string{"NATS_URL=" + r.server.URL(), "WEBHOOK_SECRET=" + testSecret, "HOOKPROOF_FAILPOINT=" + failpoint,
+		"HOOKPROOF_ADMIN_LISTEN=127.0.0.1:0"}, r.env)
 	c.cmd.Stderr = &c.logs
 	if err := c.cmd.Start(); err != nil {
 		r.t.Fatal(err)
@@ -83,6 +84,18 @@ func (c *child) killed(t *testing.T) {
 	var exit *exec.ExitError
 	if !errors.As(c.err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Fatalf("the process ended with %v, want SIGKILL", c.err)
+	}
+}
+
+// stop ends a process as an operator does, and waits for it.
+func (c *child) stop(t *testing.T) {
+	t.Helper()
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-c.done
+	if c.err != nil {
+		t.Errorf("after SIGTERM: %v", c.err)
 	}
 }
 
@@ -118,13 +131,7 @@ func TestVerifierStalled(t *testing.T) {
 			stalled := r.spawn(step+":1:stall:6s", "verifier")
 			r.spawn("", "verifier")
 			r.drained()
-			if err := stalled.cmd.Process.Signal(syscall.SIGTERM); err != nil { // it finishes what it holds
-				t.Fatal(err)
-			}
-			<-stalled.done
-			if stalled.err != nil {
-				t.Errorf("after SIGTERM: %v", stalled.err)
-			}
+			stalled.stop(t) // it finishes what it holds
 			r.assertOnce(genuine, others)
 		})
 	}

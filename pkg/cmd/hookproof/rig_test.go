@@ -37,7 +37,8 @@ type rig struct {
 	t      *testing.T
 	server *bus.Server
 	bus    *bus.Bus
-	url    string // of the ingress, without the webhook
+	url    string   // of the ingress, without the webhook
+	env    []string // of the processes that it spawns, beside the common one
 	start  func(role func(context.Context) error)
 
 	mu       sync.Mutex
