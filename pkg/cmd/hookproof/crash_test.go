@@ -55,7 +55,7 @@ func (r *rig) spawn(failpoint string, args ...string) *child {
 	c := &child{cmd: exec.Command(binary, args...), done: make(chan struct{})}
 	c.cmd.Env = slices.Concat(os.Environ(), []string{"NATS_URL=" + r.server.URL(), "WEBHOOK_SECRET=" + testSecret, "HOOKPROOF_FAILPOINT=" + failpoint,
 		"HOOKPROOF_ADMIN_LISTEN=127.0.0.1:0"}, r.env)
-	c.cmd.Stderr = &c.logs
+	c.cmd.Stdout, c.cmd.Stderr = &c.logs, &c.logs
 	if err := c.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
