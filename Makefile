@@ -47,9 +47,19 @@ race: ## All tests of the module, with the race detector.
 vectors: ## The Wycheproof HMAC-SHA256 suite, in a module of its own because it is 109 MB.
 	cd deploy/tools/wycheproof && $(GO) vet ./... && $(GO) test ./...
 
-.PHONY: test-jaeger
-test-jaeger: ## Find each kind of reject in the real Jaeger. Builds it first: minutes when cold.
+JAEGER := deploy/tools/jaeger/bin/jaeger-all-in-one
+
+$(JAEGER): deploy/tools/jaeger/go.mod
 	cd deploy/tools/jaeger && $(GO) build -trimpath -ldflags '-s -w' -o bin/jaeger-all-in-one github.com/jaegertracing/jaeger/cmd/all-in-one
+
+.PHONY: jaeger
+jaeger: $(JAEGER) ## Run the real Jaeger on loopback. Builds it first: minutes when cold.
+	SPAN_STORAGE_TYPE=memory exec $(JAEGER) --log-level=error --collector.otlp.http.host-port=127.0.0.1:4318 --collector.otlp.grpc.host-port=127.0.0.1:4317 \
+		--query.http-server.host-port=127.0.0.1:16686 --query.grpc-server.host-port=127.0.0.1:16685 --admin.http.host-port=127.0.0.1:14269 \
+		--collector.http-server.host-port=127.0.0.1:14268 --collector.grpc-server.host-port=127.0.0.1:14250
+
+.PHONY: test-jaeger
+test-jaeger: $(JAEGER) ## Find each kind of reject in the real Jaeger. Builds it first: minutes when cold.
 	cd deploy/tools/jaeger && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 .PHONY: test-deploy
