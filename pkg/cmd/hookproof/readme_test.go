@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -46,6 +48,35 @@ func TestREADMELinks(t *testing.T) {
 		}
 		if _, err := os.Stat("../../../" + l[1]); err != nil {
 			t.Errorf("link to %s: %v", l[1], err)
+		}
+	}
+}
+
+// TestThreatModelNamesTests looks for every test that the threat model names.
+func TestThreatModelNamesTests(t *testing.T) {
+	model, err := os.ReadFile("../../../deploy/threat-model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	err = filepath.WalkDir("../../..", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		tests.Write(source)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`").FindAllStringSubmatch(string(model), -1)
+	if len(named) < 40 {
+		t.Errorf("only %d tests are named", len(named))
+	}
+	for _, m := range named {
+		if !strings.Contains(tests.String(), "func "+m[1]+"(") {
+			t.Errorf("there is no %s", m[1])
 		}
 	}
 }
