@@ -62,7 +62,7 @@ BENCH_CONNS  ?= 64
 BENCH_SIZE   ?= 1024
 
 .PHONY: bench
-bench: ## Measure throughput, CPU and memory beside bare handlers. About 3 minutes; sizes by BENCH_ROUNDS, _N, _CONNS, _SIZE.
+bench: ## Measure throughput, CPU and memory beside bare handlers. About 2 minutes; sizes by BENCH_ROUNDS, _N, _CONNS, _SIZE.
 	@mkdir -p $(STATE)
 	$(GO) build -o deploy/tools/bench/bin/hookproof ./pkg/cmd/hookproof
 	cd deploy/tools/bench && $(GO) build -o bin/ . github.com/nats-io/nats-server/v2
