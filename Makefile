@@ -77,6 +77,20 @@ test-jaeger: $(JAEGER) ## Find each kind of reject in the real Jaeger. Builds it
 test-deploy: ## Check alert rules and dashboard with the real promtool. Builds it first: minutes when cold.
 	cd deploy/tools/prometheus && $(GO) vet ./... && $(GO) test -count=1 ./...
 
+BENCH_ROUNDS ?= 9
+BENCH_N      ?= 20000
+BENCH_CONNS  ?= 64
+BENCH_SIZE   ?= 1024
+
+.PHONY: bench
+bench: ## Measure throughput, CPU and memory beside bare handlers. About 2 minutes; sizes by BENCH_ROUNDS, _N, _CONNS, _SIZE.
+	@mkdir -p $(STATE)
+	$(GO) build -o deploy/tools/bench/bin/hookproof ./pkg/cmd/hookproof
+	cd deploy/tools/bench && $(GO) build -o bin/ . github.com/nats-io/nats-server/v2
+	deploy/tools/bench/bin/bench -hookproof $(CURDIR)/deploy/tools/bench/bin/hookproof -nats-server $(CURDIR)/deploy/tools/bench/bin/nats-server \
+		-rounds $(BENCH_ROUNDS) -n $(BENCH_N) -c $(BENCH_CONNS) -size $(BENCH_SIZE) -out $(STATE)/bench.json
+	@echo "Every round is in $(STATE)/bench.json."
+
 .PHONY: fuzz
 fuzz: ## Fuzz each parser of bytes from outside for FUZZTIME (default 60s).
 	@for pkg in $$($(GO) list ./...); do \

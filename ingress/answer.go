@@ -77,20 +77,22 @@ func writeRefusal(w http.ResponseWriter, r *refusal) {
 	}{r.code, r.message})
 }
 
+// writeAccepted answers with the id, a UUID, so that nothing in it needs to be escaped.
 func writeAccepted(w http.ResponseWriter, id string) {
-	writeJSON(w, http.StatusOK, struct {
-		Status string `json:"status"`
-		ID     string `json:"id"`
-	}{"accepted", id})
+	writeBody(w, http.StatusOK, []byte(`{"status":"accepted","id":"`+id+`"}`+"\n"))
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
-	if err != nil { // not with the two types above
+	if err != nil { // not with the type above
 		status, b = http.StatusInternalServerError, []byte(`{"error":"internal"}`)
 	}
+	writeBody(w, status, append(b, '\n'))
+}
+
+func writeBody(w http.ResponseWriter, status int, b []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(b, '\n')) // the sender may be gone
+	_, _ = w.Write(b) // the sender may be gone
 }

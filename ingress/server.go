@@ -112,10 +112,8 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return errors.Join(errNotStored, err)
 	}
-	ctx, cancel := context.WithDeadline(ctx, x.began.Add(storeWithin))
-	defer cancel()
 	m := event.Encode(e)
-	if err := s.publish.Do(ctx, m, func(ctx context.Context) error { return s.store(ctx, m) }); err != nil {
+	if err := s.publish.Do(ctx, m, func(ctx context.Context) error { return s.store(ctx, m, x.began.Add(storeWithin)) }); err != nil {
 		return err
 	}
 	x.id = e.ID
@@ -179,16 +177,20 @@ func (s *Server) bodyLimit(rt route.Route) int64 {
 }
 
 // store stores a message, trying again under the same id while the outcome is unknown and the deadline allows.
-func (s *Server) store(ctx context.Context, m *nats.Msg) error {
+func (s *Server) store(ctx context.Context, m *nats.Msg, deadline time.Time) error {
 	for {
-		attempt, cancel := context.WithTimeout(ctx, storeAttempt)
+		attempt, cancel := context.WithTimeout(ctx, min(storeAttempt, time.Until(deadline)))
 		// A copy for each try: a former one may still be in the client's hands.
 		_, err := s.bus.Publish(attempt, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
 		cancel()
 		if err == nil || !errors.Is(err, bus.ErrUnavailable) {
 			return err
 		}
-		pause := time.NewTimer(20*time.Millisecond + rand.N(80*time.Millisecond))
+		wait := 20*time.Millisecond + rand.N(80*time.Millisecond)
+		if time.Until(deadline) <= wait {
+			return err
+		}
+		pause := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			pause.Stop()

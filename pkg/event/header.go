@@ -63,4 +63,17 @@ func (h Header) get(name string) string {
 	return ""
 }
 
-func (h Header) set(name, value string) { h[name] = []string{value} }
+// writer sets values of a header, one a name. Their slices are cut from one array, which saves an allocation for each.
+type writer struct {
+	Header
+	values []string
+}
+
+// write returns a writer with room for so many values; more than that only cost an allocation.
+func (h Header) write(room int) *writer { return &writer{h, make([]string, 0, room)} }
+
+func (w *writer) set(name, value string) {
+	w.values = append(w.values, value)
+	n := len(w.values)
+	w.Header[name] = w.values[n-1 : n : n] // to append to it copies it, so that it never runs into its neighbour
+}

@@ -1,7 +1,5 @@
 package event
 
-import "regexp"
-
 // Version is the message format that this package writes. A message of another version is not readable.
 const Version = "1"
 
@@ -106,10 +104,20 @@ const (
 	DetailNoAddress       = "no_address"       // the client address could not be resolved
 )
 
-var webhookName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// maxWebhook is the longest name of a webhook in bytes.
+const maxWebhook = 64
 
 // ValidWebhook reports whether name can name a webhook: 1 to 64 of A-Z a-z 0-9 _ -, so one subject token and one path segment.
-func ValidWebhook(name string) bool { return webhookName.MatchString(name) }
+func ValidWebhook(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return 1 <= len(name) && len(name) <= maxWebhook
+}
 
 // Subject returns the subject of a webhook's messages under a root such as Verified.
 func Subject(root, webhook string) string { return root + "." + webhook }

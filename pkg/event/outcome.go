@@ -31,64 +31,65 @@ type Judgement struct {
 // VerifiedMsg returns the outcome of a genuine request, also a CloudEvents 1.0 message in NATS binary mode. Its
 // Nats-Msg-Id is the request's id, whatever the attempt, so that VERIFIED holds it once.
 func VerifiedMsg(r *Request, j Judgement) *nats.Msg {
-	h := outcomeHeader(r.Header, j)
-	h.set(headerMsgID, r.ID)
-	h.set(HeaderCESpecVersion, "1.0")
-	h.set(HeaderCEID, r.ID)
-	h.set(HeaderCESource, "/hookproof/"+r.Webhook)
-	h.set(HeaderCEType, cmp.Or(j.Type, DefaultType))
-	h.set(HeaderCETime, formatTime(r.ReceivedAt))
+	w := outcomeHeader(r.Header, j)
+	w.set(headerMsgID, r.ID)
+	w.set(HeaderCESpecVersion, "1.0")
+	w.set(HeaderCEID, r.ID)
+	w.set(HeaderCESource, "/hookproof/"+r.Webhook)
+	w.set(HeaderCEType, cmp.Or(j.Type, DefaultType))
+	w.set(HeaderCETime, formatTime(r.ReceivedAt))
 	if ct := r.Header.Values("Content-Type"); len(ct) == 1 {
-		h.set(HeaderContentType, ct[0])
+		w.set(HeaderContentType, ct[0])
 	}
 	if j.PossibleDuplicate {
-		h.set(HeaderPossibleDuplicate, "true")
+		w.set(HeaderPossibleDuplicate, "true")
 	}
 	if j.ReplayUnchecked {
-		h.set(HeaderReplayCheck, "off")
+		w.set(HeaderReplayCheck, "off")
 	}
-	return &nats.Msg{Subject: Subject(Verified, r.Webhook), Header: nats.Header(h), Data: r.Body}
+	return &nats.Msg{Subject: Subject(Verified, r.Webhook), Header: nats.Header(w.Header), Data: r.Body}
 }
 
 // RejectedMsg returns the outcome of a request that failed a check.
 func RejectedMsg(r *Request, j Judgement) *nats.Msg {
-	h := outcomeHeader(r.Header, j)
-	h.set(headerMsgID, r.MsgID())
-	return &nats.Msg{Subject: Subject(Rejected, r.Webhook), Header: nats.Header(h), Data: r.Body}
+	w := outcomeHeader(r.Header, j)
+	w.set(headerMsgID, r.MsgID())
+	return &nats.Msg{Subject: Subject(Rejected, r.Webhook), Header: nats.Header(w.Header), Data: r.Body}
 }
 
 // ParkedMsg returns a message that cannot be judged, as it came, with the reason. The sequence is the message's in
 // UNVERIFIED: it identifies one that has no readable id.
 func ParkedMsg(m *nats.Msg, sequence uint64, verifier string, v Verdict) *nats.Msg {
-	h := outcomeHeader(Header(m.Header), Judgement{Verdict: v, Verifier: verifier})
-	h.set(headerMsgID, "unverified."+strconv.FormatUint(sequence, 10))
+	w := outcomeHeader(Header(m.Header), Judgement{Verdict: v, Verifier: verifier})
+	w.set(headerMsgID, "unverified."+strconv.FormatUint(sequence, 10))
 	_, token, _ := strings.Cut(m.Subject, ".")
-	return &nats.Msg{Subject: Subject(Parked, token), Header: nats.Header(h), Data: m.Data}
+	return &nats.Msg{Subject: Subject(Parked, token), Header: nats.Header(w.Header), Data: m.Data}
 }
 
 // outcomeHeader copies what an ingress writes and nothing else: a header such as Nats-Rollup on an unverified message
 // must not act on the outcome's stream.
-func outcomeHeader(from Header, j Judgement) Header {
+func outcomeHeader(from Header, j Judgement) *writer {
 	h := make(Header, len(from)+12)
 	for name, values := range from {
 		if strings.HasPrefix(name, httpPrefix) || captureHeaders[name] {
 			h[name] = values
 		}
 	}
+	w := h.write(12)
 	if j.Reason != "" {
-		h.set(HeaderReason, string(j.Reason))
+		w.set(HeaderReason, string(j.Reason))
 	}
 	if j.Detail != "" {
-		h.set(HeaderDetail, j.Detail)
+		w.set(HeaderDetail, j.Detail)
 	}
 	if j.PolicyRevision > 0 {
-		h.set(HeaderPolicyRevision, strconv.FormatUint(j.PolicyRevision, 10))
+		w.set(HeaderPolicyRevision, strconv.FormatUint(j.PolicyRevision, 10))
 	}
 	if j.Key != "" {
-		h.set(HeaderKey, j.Key)
+		w.set(HeaderKey, j.Key)
 	}
-	h.set(HeaderVerifier, j.Verifier)
-	return h
+	w.set(HeaderVerifier, j.Verifier)
+	return w
 }
 
 var captureHeaders = map[string]bool{

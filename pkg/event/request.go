@@ -45,18 +45,19 @@ func Encode(r *Request) *nats.Msg {
 	if h == nil {
 		h = make(Header, 8)
 	}
-	h.set(HeaderVersion, Version)
-	h.set(HeaderID, r.ID)
-	h.set(HeaderReceivedAt, formatTime(r.ReceivedAt))
-	h.set(HeaderRemoteAddr, r.RemoteAddr)
-	h.set(HeaderPath, r.Path)
+	w := h.write(8)
+	w.set(HeaderVersion, Version)
+	w.set(HeaderID, r.ID)
+	w.set(HeaderReceivedAt, formatTime(r.ReceivedAt))
+	w.set(HeaderRemoteAddr, r.RemoteAddr)
+	w.set(HeaderPath, r.Path)
 	if r.ClientIP.IsValid() {
-		h.set(HeaderClientIP, r.ClientIP.String())
+		w.set(HeaderClientIP, r.ClientIP.String())
 	}
 	if r.Attempt > 0 {
-		h.set(HeaderAttempt, strconv.Itoa(r.Attempt))
+		w.set(HeaderAttempt, strconv.Itoa(r.Attempt))
 	}
-	h.set(headerMsgID, r.MsgID())
+	w.set(headerMsgID, r.MsgID())
 	return &nats.Msg{Subject: Subject(Unverified, r.Webhook), Header: nats.Header(h), Data: r.Body}
 }
 

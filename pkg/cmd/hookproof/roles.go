@@ -35,6 +35,7 @@ type pool struct {
 
 // newPool returns a pool for a connected bus, with the checks that every role has.
 func newPool(ctx context.Context, name string, f adminFlags, b *bus.Bus, p *process) (*pool, error) {
+	keepHeapRoom(p.lookupEnv)
 	tel, err := telemetry.Setup(ctx, telemetry.Config{Service: "hookproof-" + name, Version: version(), Getenv: p.lookupEnv, Log: p.log})
 	if err != nil {
 		return nil, err
