@@ -324,3 +324,24 @@ func TestRedriveByteForByte(t *testing.T) {
 		t.Errorf("redriven:\n%q\nwant:\n%q", now.Header, was.Header)
 	}
 }
+
+// TestRedriveLeftOut holds that what was asked for and not sent is an error, and what is taken care of is none.
+func TestRedriveLeftOut(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		skipped redrive.Skipped
+		results map[redrive.Result]int
+		want    string // empty: no error
+	}{
+		{"all sent", redrive.Skipped{}, map[redrive.Result]int{redrive.Sent: 3}, ""},
+		{"taken care of", redrive.Skipped{Verified: 1, Waiting: 1, Superseded: 1}, nil, ""},
+		{"too old", redrive.Skipped{TooOld: 2}, nil, "2 older than the replay memory (24h0m0s): --beyond-replay-memory"},
+		{"duplicate", redrive.Skipped{}, map[redrive.Result]int{redrive.Sent: 1, redrive.Duplicate: 1}, "1 duplicates"},
+		{"gone", redrive.Skipped{}, map[redrive.Result]int{redrive.Gone: 1}, "1 gone"},
+	} {
+		err := (&redriveCmd{}).leftOut(&redrive.Plan{Skipped: c.skipped, Memory: 24 * time.Hour}, c.results)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
