@@ -114,6 +114,9 @@ func (c *redriveCmd) send(ctx context.Context, b *bus.Bus, plan *redrive.Plan, p
 	fmt.Fprintf(p.stdout, "%s: %d of %d sent%s\n", c.Webhook, results[redrive.Sent], total, skipped(plan.Skipped))
 	p.log.Info("redrive", "by", by, "webhook", c.Webhook, "parked", c.Parked, "reason", c.Reason, "since", c.Since.String(), "beyond_replay_memory", c.BeyondReplayMemory,
 		"asked", total, "sent", results[redrive.Sent], "duplicates", results[redrive.Duplicate], "gone", results[redrive.Gone], "skipped", plan.Skipped, "complete", err == nil)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted") // not a clean end, unlike that of a role
+	}
 	if err != nil {
 		return fmt.Errorf("stopped with %d left: %w; the same command sends the rest", len(plan.Items), err)
 	}

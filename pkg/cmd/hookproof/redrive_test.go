@@ -154,7 +154,7 @@ func TestRedrive(t *testing.T) {
 	r.assertRedriven(ids, forged, replayed, 2)
 }
 
-// TestRedriveInterrupted ends a redrive in its midst, before any verifier has judged, and repeats it.
+// TestRedriveInterrupted ends a redrive in its midst and repeats it.
 func TestRedriveInterrupted(t *testing.T) {
 	r := newRig(t, bus.Topology{}, 1)
 	ids, forged, replayed := r.rejects(60, 10, 2)
