@@ -8,6 +8,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/check"
 	"github.com/hookproof/hookproof/pkg/event"
 	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/telemetry"
@@ -62,50 +63,14 @@ const (
 	claimError = "error" // nothing is decided
 )
 
-// checked is one check and what came of it.
-type checked struct{ name, result string }
-
-const checkReplay = "replay"
-
-// Results of a check.
-const (
-	checkPassed  = "passed"
-	checkFailed  = "failed"
-	checkSkipped = "skipped" // a former check failed
-	checkOff     = "off"     // the policy does not ask for it
-)
+const checkReplay = check.Replay
 
 // checks lists the checks in the order in which they are made, with what the verdict says of each.
-func (g *passage) checks() []checked {
-	r := g.ring
-	known := r != nil && r.Err == nil
-	list := []struct {
-		name    string
-		on      bool
-		reasons []event.Reason
-	}{
-		{"webhook", true, []event.Reason{event.UnknownWebhook}},
-		{"address", known && len(r.Allowlist) > 0, []event.Reason{event.IPNotWhitelisted}},
-		{"timestamp", known && r.Scheme.TimestampHeader != "", []event.Reason{event.MissingTimestamp, event.TimestampSkew}},
-		{"signature", known, []event.Reason{event.MissingSignature, event.SignatureMismatch}},
-		{"timestamp_in_body", known && r.Scheme.TimestampField != "", []event.Reason{event.MissingTimestamp, event.TimestampSkew}},
-		{checkReplay, known && !r.ReplayOff, []event.Reason{event.ReplayDetected, event.ReplayTooOld}},
+func (g *passage) checks() []check.Result {
+	if g.ring == nil || g.ring.Err != nil {
+		return check.List(nil, g.Reason)
 	}
-	out := make([]checked, 0, len(list))
-	failed := false
-	for _, c := range list {
-		result := checkPassed
-		switch {
-		case !c.on:
-			result = checkOff
-		case failed:
-			result = checkSkipped
-		case slices.Contains(c.reasons, g.Reason):
-			result, failed = checkFailed, true
-		}
-		out = append(out, checked{c.name, result})
-	}
-	return out
+	return check.List(&g.ring.Policy, g.Reason)
 }
 
 // judged says what a sampler decides by.

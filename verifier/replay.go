@@ -42,15 +42,6 @@ func replayKey(r *event.Request, scheme signature.Scheme, p signature.Presented)
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 
-// bucketOf returns where a scheme's keys are claimed. Where the key covers a signed time, a copy is refused by its age once
-// the claim is gone; elsewhere only the claim stands against it, and has to live longer.
-func bucketOf(s signature.Scheme) string {
-	if s.Signs == signature.TimestampBody || s.TimestampField != "" {
-		return bus.BucketReplaySigned
-	}
-	return bus.BucketReplayBody
-}
-
 // claimant is what a claim says of its owner.
 type claimant struct {
 	id         string
@@ -90,7 +81,7 @@ func newClaims(b *bus.Bus) *claims {
 // claim claims the key of the passage's request, which is genuine, and notes in the passage what came of it. The verdict
 // is a replay only when the leader named another owner; an error means that nothing is decided.
 func (c *claims) claim(ctx context.Context, g *passage, d Decision) (event.Verdict, error) {
-	g.claim = claimed{bucket: bucketOf(g.ring.Scheme), result: claimError, began: time.Now()}
+	g.claim = claimed{bucket: g.ring.ReplayBucket(), result: claimError, began: time.Now()}
 	defer func() { g.claim.ended = time.Now() }()
 	mine := claimant{g.request.ID, g.request.ReceivedAt, d.presented.Timestamp()}
 	holder, err := c.holder(ctx, &g.claim, g.Key, mine)

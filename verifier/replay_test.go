@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/signature"
 )
 
@@ -82,7 +83,7 @@ func TestReplayKeyParts(t *testing.T) {
 	}
 }
 
-func TestBucketOf(t *testing.T) {
+func TestReplayBucket(t *testing.T) {
 	for _, c := range []struct {
 		scheme signature.Scheme
 		want   string
@@ -94,8 +95,8 @@ func TestBucketOf(t *testing.T) {
 		{hexTimed, bus.BucketReplaySigned},
 		{signature.Scheme{Signs: signature.Body}, bus.BucketReplayBody},
 	} {
-		if got := bucketOf(c.scheme); got != c.want {
-			t.Errorf("bucketOf(%q, signs %q) = %q, want %q", c.scheme.Name, c.scheme.Signs, got, c.want)
+		if got := (policy.Policy{Scheme: c.scheme}).ReplayBucket(); got != c.want {
+			t.Errorf("ReplayBucket of %q, signs %q, = %q, want %q", c.scheme.Name, c.scheme.Signs, got, c.want)
 		}
 	}
 }

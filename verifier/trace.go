@@ -61,11 +61,11 @@ func (g *passage) describeTo(span trace.Span) {
 	}
 	for _, c := range g.checks() {
 		at := g.decided
-		if c.name == checkReplay && !g.claim.ended.IsZero() {
+		if c.Name == checkReplay && !g.claim.ended.IsZero() {
 			at = g.claim.ended
 		}
-		span.AddEvent("check "+c.name, trace.WithTimestamp(at),
-			trace.WithAttributes(telemetry.Check.String(c.name), telemetry.CheckResult.String(c.result)))
+		span.AddEvent("check "+c.Name, trace.WithTimestamp(at),
+			trace.WithAttributes(telemetry.Check.String(c.Name), telemetry.CheckResult.String(c.Result)))
 	}
 }
 

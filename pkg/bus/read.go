@@ -85,6 +85,29 @@ func (b *Bus) Last(ctx context.Context, stream, subject string) (Stored, error) 
 	return b.get(ctx, stream, getRequest{LastFor: subject})
 }
 
+// Message returns the message of a stream with that sequence. The error is ErrNotFound when the stream no longer holds it.
+func (b *Bus) Message(ctx context.Context, stream string, sequence uint64) (Stored, error) {
+	return b.get(ctx, stream, getRequest{Sequence: sequence})
+}
+
+// Next returns a stream's first message on a subject with that sequence or a higher one. It is how a stream is read that
+// allows no second consumer. The error is ErrNotFound when there is none.
+func (b *Bus) Next(ctx context.Context, stream, subject string, sequence uint64) (Stored, error) {
+	return b.get(ctx, stream, getRequest{Sequence: sequence, NextFor: subject})
+}
+
+// Revision reads a key as it was at one of its revisions. The error is ErrNotFound when the bucket's history no longer has it.
+func (b *Bus) Revision(ctx context.Context, bucket, key string, revision uint64) (Entry, error) {
+	m, err := b.Message(ctx, bucketStream(bucket), revision)
+	if err == nil && m.Subject != keySubject(bucket, key) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	return m.entry(bucket), nil
+}
+
 // State is what a stream holds.
 type State struct {
 	FirstSequence, LastSequence uint64

@@ -64,7 +64,7 @@ var acting = []string{
 	"Kv-Operation", "KV-Operation", "Status", "Description",
 	"Ce-Id", "ce-id", "Ce-Type", "ce-type", "Ce-Specversion", "ce-specversion", "Traceparent", "traceparent", "Tracestate", "tracestate", "Baggage", "baggage",
 	"Hookproof-Id", "Hookproof-Version", "Hookproof-Reason", "Hookproof-Detail", "Hookproof-Key", "Hookproof-Attempt", "Hookproof-Client-Ip",
-	"Hookproof-Received-At", "Hookproof-Verifier", "Hookproof-Policy-Revision", "Hookproof-Possible-Duplicate", "Hookproof-Replay-Check",
+	"Hookproof-Received-At", "Hookproof-Redriven-By", "Hookproof-Verifier", "Hookproof-Policy-Revision", "Hookproof-Possible-Duplicate", "Hookproof-Replay-Check",
 	"Http-Host", "Http-X-Genesys-Signature",
 }
 
@@ -102,7 +102,7 @@ func TestReservedFromHTTP(t *testing.T) {
 
 // TestReservedOnTheBus holds that a forged message on unverified.* does not act on the stream of its outcome.
 func TestReservedOnTheBus(t *testing.T) {
-	own := []string{"Hookproof-Id", "Hookproof-Version", "Hookproof-Attempt", "Hookproof-Client-Ip", "Hookproof-Received-At", "traceparent", "tracestate"}
+	own := []string{"Hookproof-Id", "Hookproof-Version", "Hookproof-Attempt", "Hookproof-Redriven-By", "Hookproof-Client-Ip", "Hookproof-Received-At", "traceparent", "tracestate"}
 	m := event.Encode(captured())
 	for _, name := range acting {
 		if !slices.Contains(own, name) {

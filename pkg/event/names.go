@@ -12,6 +12,7 @@ const (
 	HeaderClientIP   = "Hookproof-Client-Ip"   // the sender, resolved through trusted proxies; absent when there is none
 	HeaderPath       = "Hookproof-Path"        // path and query as requested
 	HeaderAttempt    = "Hookproof-Attempt"     // number of the redrive; absent on the first passage
+	HeaderRedrivenBy = "Hookproof-Redriven-By" // who redrove it; it stays on the outcome, as the record of that
 )
 
 // Headers that an outcome adds.

@@ -66,16 +66,20 @@ func ParkedMsg(m *nats.Msg, sequence uint64, verifier string, v Verdict) *nats.M
 	return &nats.Msg{Subject: Subject(Parked, token), Header: nats.Header(w.Header), Data: m.Data}
 }
 
-// outcomeHeader copies what an ingress writes and nothing else: a header such as Nats-Rollup on an unverified message
-// must not act on the outcome's stream.
-func outcomeHeader(from Header, j Judgement) *writer {
-	h := make(Header, len(from)+12)
+// captured copies what an ingress or a redrive writes and nothing else: a header such as Nats-Rollup on one message must
+// not act on the stream of the next. The slices of values are shared.
+func captured(from Header) Header {
+	h := make(Header, len(from)+12) // room for what an outcome adds
 	for name, values := range from {
 		if strings.HasPrefix(name, httpPrefix) || captureHeaders[name] {
 			h[name] = values
 		}
 	}
-	w := h.write(12)
+	return h
+}
+
+func outcomeHeader(from Header, j Judgement) *writer {
+	w := captured(from).write(12)
 	if j.Reason != "" {
 		w.set(HeaderReason, string(j.Reason))
 	}
@@ -94,5 +98,5 @@ func outcomeHeader(from Header, j Judgement) *writer {
 
 var captureHeaders = map[string]bool{
 	HeaderVersion: true, HeaderID: true, HeaderReceivedAt: true, HeaderRemoteAddr: true, HeaderClientIP: true,
-	HeaderPath: true, HeaderAttempt: true, "traceparent": true, "tracestate": true,
+	HeaderPath: true, HeaderAttempt: true, HeaderRedrivenBy: true, "traceparent": true, "tracestate": true,
 }

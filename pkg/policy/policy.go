@@ -56,6 +56,15 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return err
 }
 
+// ReplayBucket returns where the policy's replay keys are claimed. Where the key covers a signed time, a copy is refused by
+// its age once the claim is gone; elsewhere only the claim stands against it, and has to live longer.
+func (p Policy) ReplayBucket() string {
+	if p.Scheme.Signs == signature.TimestampBody || p.Scheme.TimestampField != "" {
+		return bus.BucketReplaySigned
+	}
+	return bus.BucketReplayBody
+}
+
 // Allowed reports whether an address is inside the list; an empty list allows every address, even one that is not known.
 // Only IPv4-mapped addresses are unmapped; an address with a zone is in no list.
 func Allowed(list []netip.Prefix, a netip.Addr) bool {

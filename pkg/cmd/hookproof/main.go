@@ -53,6 +53,8 @@ type cli struct {
 	Send        sendCmd        `cmd:"" help:"Sign and send a webhook, rightly or wrongly."`
 	Tail        tailCmd        `cmd:"" help:"Follow outcomes as they come."`
 	Status      statusCmd      `cmd:"" help:"Show the webhooks, the streams and the backlog."`
+	Explain     explainCmd     `cmd:"" help:"Tell the life of one request."`
+	Redrive     redriveCmd     `cmd:"" help:"Send rejected or parked events through the verifier again."`
 	Sim         simCmd         `cmd:"" help:"Simulate Genesys Cloud, to try things without an account."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

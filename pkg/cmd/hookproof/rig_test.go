@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -79,7 +80,7 @@ func newWatchedRig(t *testing.T, topology bus.Topology, w watched, verifiers int
 	t.Cleanup(func() { cancel(); running.Wait() })
 	r.start = func(role func(context.Context) error) {
 		running.Go(func() {
-			if err := role(ctx); err != nil {
+			if err := role(ctx); err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
 				t.Errorf("role: %v", err)
 			}
 		})
