@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookproof/hookproof/pkg/audit"
 	"github.com/hookproof/hookproof/pkg/bus"
 )
 
@@ -46,6 +48,9 @@ func TestAccountsLetRolesWork(t *testing.T) {
 	a.eventually("the outcomes stored and the backlog gone", func() bool {
 		return a.stored(bus.StreamVerified) == 1 && a.stored(bus.StreamRejected) == 1 && a.stored(bus.StreamUnverified) == 0
 	})
+	if m := a.audit(ready.admin[1]); m.VerifiedCount != 1 || m.BlockedCount != 1 || m.Since.Webhooks["orders"] == nil {
+		t.Errorf("the audit's metrics = %+v, want an event verified and one blocked, of the webhook orders", m)
+	}
 	if n := a.refused.Load(); n != 0 {
 		t.Errorf("the server refused %d subjects to roles that need them; the log names them", n)
 	}
@@ -114,6 +119,22 @@ func (a *accounts) post(ingress, webhook string, h http.Header, body []byte) {
 		defer res.Body.Close()
 		return res.StatusCode == http.StatusOK
 	})
+}
+
+// audit asks a verifier for its audit endpoints and returns the metrics.
+func (a *accounts) audit(admin string) (m audit.Metrics) {
+	a.t.Helper()
+	for path, answer := range map[string]any{"log": &struct{}{}, "metrics": &m} {
+		res, err := http.Get("http://" + admin + "/webhooks/audit/" + path)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if err := json.NewDecoder(res.Body).Decode(answer); err != nil || res.StatusCode != http.StatusOK {
+			a.t.Fatalf("the audit's %s = %d, %v, want 200", path, res.StatusCode, err)
+		}
+	}
+	return m
 }
 
 // read returns the next body that the reader's durable holds, which it acknowledges.
