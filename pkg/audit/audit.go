@@ -138,17 +138,13 @@ func rate(verified, blocked uint64) string {
 	return fmt.Sprintf("%.2f%%", 100*float64(verified)/float64(verified+blocked))
 }
 
-// count scans headers only.
+// count walks back through the streams. It makes no consumer, because a verifier may not in production.
 func (a *Audit) count(ctx context.Context, from time.Time) (*PeriodCounts, error) {
 	ctx, cancel := context.WithTimeout(ctx, scanTime)
 	defer cancel()
 	c := &PeriodCounts{From: from.UTC(), Webhooks: map[string]*WebhookCounts{}}
-	for _, part := range []struct{ stream, root string }{{bus.StreamVerified, event.Verified}, {bus.StreamRejected, event.Rejected}} {
-		o := bus.ScanOptions{Subject: event.Subject(part.root, "*"), Since: from, HeadersOnly: true}
-		err := a.bus.Scan(ctx, part.stream, o, func(s bus.Stored) error {
-			c.add(part.root, s)
-			return nil
-		})
+	for _, s := range []source{{stream: bus.StreamVerified, root: event.Verified}, {stream: bus.StreamRejected, root: event.Rejected}} {
+		err := a.countSource(ctx, c, s, from)
 		if ctx.Err() != nil {
 			c.Partial = true
 			return c, nil
@@ -158,6 +154,22 @@ func (a *Audit) count(ctx context.Context, from time.Time) (*PeriodCounts, error
 		}
 	}
 	return c, nil
+}
+
+// countSource counts one stream, the newest message first.
+func (a *Audit) countSource(ctx context.Context, c *PeriodCounts, s source, from time.Time) error {
+	w, err := newWalk(ctx, a.bus, s, event.Subject(s.root, "*"), position{since: from})
+	if err != nil {
+		return err
+	}
+	for {
+		m, err := w.newest(ctx)
+		if m == nil || err != nil {
+			return err
+		}
+		c.add(s.root, *m)
+		w.take()
+	}
 }
 
 func (c *PeriodCounts) add(root string, s bus.Stored) {

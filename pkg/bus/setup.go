@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -45,11 +46,15 @@ func (b *Bus) setupStream(ctx context.Context, want jetstream.StreamConfig, embe
 }
 
 // Check reports every stream that is missing, or whose live settings would lose an accepted event or verify one twice. A
-// role refuses to start on it.
-func (b *Bus) Check(ctx context.Context, t Topology) error {
+// role refuses to start on it. It looks at the streams named only, or at all when none is named: a role may not ask about
+// those that it has nothing to do with.
+func (b *Bus) Check(ctx context.Context, t Topology, only ...string) error {
 	t = t.withDefaults()
 	var errs []error
 	for _, want := range t.streams() {
+		if len(only) > 0 && !slices.Contains(only, want.Name) {
+			continue
+		}
 		s, err := b.js.Stream(ctx, want.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			errs = append(errs, fmt.Errorf("stream %s: %w: run hookproof setup", want.Name, ErrNotFound))

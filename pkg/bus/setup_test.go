@@ -189,6 +189,28 @@ func TestCheckNamesEveryFault(t *testing.T) {
 	}
 }
 
+// A role must get by with the right to ask about its own streams.
+func TestCheckLooksAtTheNamedOnly(t *testing.T) {
+	b, srv := bustest.New(t, bus.Topology{})
+	if err := native(t, srv).DeleteStream(t.Context(), bus.StreamRejected); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name    string
+		streams []string
+		ok      bool
+	}{
+		{"ingress", bus.IngressStreams(), true},
+		{"provisioner", bus.ProvisionerStreams(), true},
+		{"verifier", bus.VerifierStreams(), false},
+		{"all", nil, false},
+	} {
+		if err := b.Check(t.Context(), bus.Topology{}, tt.streams...); (err == nil) != tt.ok {
+			t.Errorf("Check of the streams of %s without REJECTED = %v, want ok %v", tt.name, err, tt.ok)
+		}
+	}
+}
+
 // remake deletes a stream and makes it again with changed settings; a nil change leaves it deleted.
 func remake(t *testing.T, js jetstream.JetStream, name string, c jetstream.StreamConfig, change func(*jetstream.StreamConfig)) {
 	t.Helper()

@@ -136,6 +136,21 @@ func (t Topology) bucket(name string, maxBytes int64, ttl time.Duration, history
 func bucketStream(bucket string) string    { return "KV_" + bucket }
 func keySubject(bucket, key string) string { return "$KV." + bucket + "." + key }
 
+// IngressStreams returns the streams that an ingress relies on, those under its buckets included.
+func IngressStreams() []string { return []string{StreamUnverified, bucketStream(BucketRoutes)} }
+
+// VerifierStreams returns the streams that a verifier relies on, those under its buckets included.
+func VerifierStreams() []string {
+	return []string{StreamUnverified, StreamVerified, StreamRejected, StreamParked,
+		bucketStream(BucketReplaySigned), bucketStream(BucketReplayBody), bucketStream(BucketPolicies)}
+}
+
+// ProvisionerStreams returns the streams that a provisioner relies on, those under its buckets included. UNVERIFIED is among
+// them, because a policy stays until what was captured for its webhook is judged.
+func ProvisionerStreams() []string {
+	return []string{StreamConfig, StreamUnverified, bucketStream(BucketPolicies), bucketStream(BucketRoutes), bucketStream(BucketWebhooks)}
+}
+
 type consumerDecl struct {
 	stream string
 	config jetstream.ConsumerConfig

@@ -23,9 +23,9 @@ const (
 // Bus checks that the bus can be reached.
 func Bus(b *bus.Bus) admin.Check { return admin.Check{Name: "bus", Run: b.Ready} }
 
-// Streams checks that every stream is there and keeps what it accepts.
-func Streams(b *bus.Bus, t bus.Topology) admin.Check {
-	return admin.Check{Name: "streams", Run: func(ctx context.Context) error { return b.Check(ctx, t) }}
+// Streams checks that the streams named, or all when none is, are there and keep what they accept.
+func Streams(b *bus.Bus, t bus.Topology, only ...string) admin.Check {
+	return admin.Check{Name: "streams", Run: func(ctx context.Context) error { return b.Check(ctx, t, only...) }}
 }
 
 // Consumer checks that a role's durable consumer is there to be bound to.

@@ -120,13 +120,13 @@ func (f httpFlags) proxies() ([]netip.Prefix, error) {
 	return list, nil
 }
 
-// connect connects to the NATS server that the flags name, and checks that its streams keep what they accept.
-func connect(ctx context.Context, cfg bus.Config, t bus.Topology, p *process) (*bus.Bus, error) {
+// connect connects to the NATS server that the flags name, and checks that the streams named keep what they accept.
+func connect(ctx context.Context, cfg bus.Config, t bus.Topology, streams []string, p *process) (*bus.Bus, error) {
 	b, err := bus.Connect(cfg, p.log)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Check(ctx, t); err != nil {
+	if err := b.Check(ctx, t, streams...); err != nil {
 		b.Close()
 		return nil, err
 	}

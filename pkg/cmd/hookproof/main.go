@@ -50,6 +50,7 @@ type cli struct {
 	Apply       applyCmd       `cmd:"" help:"Configure a webhook from a file and wait until that is done."`
 	Seal        sealCmd        `cmd:"" help:"Seal a webhook's secret to the pool's key."`
 	Keygen      keygenCmd      `cmd:"" help:"Make the pool's key, and print its public half."`
+	NATSKeys    natsKeysCmd    `cmd:"" name:"nats-keys" help:"Make the keys of the users of a NATS server, one a role."`
 	Send        sendCmd        `cmd:"" help:"Sign and send a webhook, rightly or wrongly."`
 	Tail        tailCmd        `cmd:"" help:"Follow outcomes as they come."`
 	Status      statusCmd      `cmd:"" help:"Show the webhooks, the streams and the backlog."`

@@ -52,9 +52,9 @@ func newPool(ctx context.Context, name string, f adminFlags, b *bus.Bus, p *proc
 	return r, nil
 }
 
-// checkStreams adds the checks of the streams as a topology wants them, and of the clock.
-func (r *pool) checkStreams(t bus.Topology) {
-	r.admin.AddCheck(health.Streams(r.bus, t))
+// checkStreams adds the checks of the streams named, or of all when none is, as a topology wants them, and of the clock.
+func (r *pool) checkStreams(t bus.Topology, only ...string) {
+	r.admin.AddCheck(health.Streams(r.bus, t, only...))
 	r.admin.AddCheck(health.Clock(r.bus, bus.StreamUnverified))
 }
 

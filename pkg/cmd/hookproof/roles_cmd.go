@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/verifier"
 )
 
@@ -20,7 +21,7 @@ func (ingressCmd) Help() string {
 
 // Run runs an ingress until a signal ends it.
 func (c *ingressCmd) Run(ctx context.Context, p *process) error {
-	b, err := connect(ctx, c.config("ingress"), c.topology(), p)
+	b, err := connect(ctx, c.config("ingress"), c.topology(), bus.IngressStreams(), p)
 	if err != nil {
 		return err
 	}
@@ -29,7 +30,7 @@ func (c *ingressCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	r.checkStreams(c.topology())
+	r.checkStreams(c.topology(), bus.IngressStreams()...)
 	if err := r.addIngress(c.httpFlags); err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (c *verifierCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	b, err := connect(ctx, c.config("verifier"), c.topology(), p)
+	b, err := connect(ctx, c.config("verifier"), c.topology(), bus.VerifierStreams(), p)
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (c *verifierCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	r.checkStreams(c.topology())
+	r.checkStreams(c.topology(), bus.VerifierStreams()...)
 	r.addVerifier(c.topology(), secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))
 	return r.run(ctx, c.AdminListen)
 }
@@ -95,7 +96,7 @@ func (c *provisionerCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	b, err := connect(ctx, c.config("provisioner"), c.topology(), p)
+	b, err := connect(ctx, c.config("provisioner"), c.topology(), bus.ProvisionerStreams(), p)
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (c *provisionerCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	r.checkStreams(c.topology())
+	r.checkStreams(c.topology(), bus.ProvisionerStreams()...)
 	if err := r.addProvisioner(c.genesysFlags, creds, secrets); err != nil {
 		return err
 	}
