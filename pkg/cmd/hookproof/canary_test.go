@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -158,17 +157,6 @@ func newKeyFile(t *testing.T) (path, seed string) {
 		t.Fatal(err)
 	}
 	return path, strings.TrimSpace(string(b))
-}
-
-// freeAddress returns a loopback address that nobody listens on now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // fetchText returns the body of an answer, whatever its status.
