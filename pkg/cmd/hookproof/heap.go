@@ -34,5 +34,5 @@ func tuneHeap() {
 // heapGrowth returns the percentage by which a heap may grow of which so many bytes live. The live heap counts as 4 MiB at
 // least, which is the smallest that Go collects.
 func heapGrowth(live uint64) int {
-	return int(max(goDefault, heapRoom*100/max(live, 4<<20)))
+	return int(max(goDefault, heapRoom*100/max(live, 4<<20))) // #nosec G115 -- 1600 at most
 }
