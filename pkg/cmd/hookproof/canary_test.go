@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -15,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -116,7 +113,8 @@ func TestSecretsOfAWholeRun(t *testing.T) {
 		newNeedle("generated secret", o.sim.State().Integrations[0].Secret.Reveal()), newNeedle("key of the pool", seed)}
 
 	for _, path := range []string{"/metrics", "/readyz", "/webhooks/audit/metrics", "/webhooks/audit/log", "/webhooks/audit/log?limit=100"} {
-		search(t, needles, path, fetchText(t, "http://"+admin+path))
+		_, text := get(t, "http://"+admin+path)
+		search(t, needles, path, text)
 	}
 	status := exec.Command(all.cmd.Path, "status", "orders")
 	status.Env = all.cmd.Env
@@ -157,20 +155,4 @@ func newKeyFile(t *testing.T) (path, seed string) {
 		t.Fatal(err)
 	}
 	return path, strings.TrimSpace(string(b))
-}
-
-// fetchText returns the body of an answer, whatever its status.
-func fetchText(t *testing.T, url string) string {
-	t.Helper()
-	client := http.Client{Timeout: 20 * time.Second}
-	res, err := client.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
