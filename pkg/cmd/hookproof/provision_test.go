@@ -72,7 +72,7 @@ func (o *organisation) reaches(sequence uint64, phase webhook.Phase) {
 	})
 }
 
-// TestProvisionerKilled kills a real provisioner at each point of each step. A new one must bring the webhook to its
+// TestProvisionerKilled kills a real provisioner at each point of the steps that make a webhook. A new one must bring the webhook to its
 // desired state: there is exactly one, it was created once, it is enabled, and its events are verified.
 func TestProvisionerKilled(t *testing.T) {
 	for kind, steps := range map[webhook.Kind][]string{
@@ -112,7 +112,7 @@ func (o *organisation) assertOne(kind webhook.Kind, epoch int) {
 		o.t.Errorf("created %v; there are %d webhooks and %d integrations, want one", s.Created, len(s.Webhooks), len(s.Integrations))
 	}
 	name := signature.NameGenesysOpenMessaging
-	body := []byte(`{"channel":{"time":"` + time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + `"}}`)
+	body := fmt.Appendf(nil, `{"epoch":%d,"channel":{"time":"%s"}}`, epoch, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
 	if kind == webhook.KindWebhook {
 		name = signature.NameGenesysWebhook
 		if h := s.Webhooks[0]; !h.Enabled || h.URI != o.url+"orders" {
@@ -124,6 +124,55 @@ func (o *organisation) assertOne(kind webhook.Kind, epoch int) {
 	id := o.accept("orders", scheme.Sign(key(o.t, scheme, text), "", time.Now(), body), body)
 	if got := o.outcome(id); got.Subject != "verified.orders" {
 		o.t.Errorf("a genuine event: %s %s", got.Subject, got.Header.Get(event.HeaderReason))
+	}
+}
+
+// TestProvisionerKilledWhileRotating kills a real provisioner at each point of the steps that only a new secret takes.
+func TestProvisionerKilledWhileRotating(t *testing.T) {
+	for _, step := range []string{provisioner.StepUpdate, provisioner.StepRetire} {
+		for _, point := range []string{provisioner.PointBegun, provisioner.PointDone, provisioner.PointRecorded} {
+			point := provisioner.Failpoint(step, point)
+			t.Run(point, func(t *testing.T) {
+				t.Parallel() // it waits more than it works
+				o := newOrganisation(t, crashTopology, genesystest.Config{}, 1)
+				dead := o.spawn(point+":1:kill", "provisioner")
+				o.reaches(o.config(o.present(webhook.KindWebhook, 1)), webhook.PhaseLive)
+				sequence := o.config(o.present(webhook.KindWebhook, 2))
+				dead.killed(t)
+				o.spawn("", "provisioner")
+				o.reaches(sequence, webhook.PhaseLive)
+				o.assertOne(webhook.KindWebhook, 2)
+				o.assertOne(webhook.KindWebhook, 1) // within the overlap
+				text, _ := testEnv("HOOKPROOF_SECRET_2")
+				if got := o.sim.State().Webhooks[0].Security.SecretKey.Reveal(); got != text {
+					t.Error("Genesys Cloud signs with another secret than the new one")
+				}
+			})
+		}
+	}
+}
+
+// TestProvisionerKilledWhileGenerating kills a real provisioner at each point of making a secret up. The verifiers must
+// accept the one that Genesys Cloud was given.
+func TestProvisionerKilledWhileGenerating(t *testing.T) {
+	for _, point := range []string{provisioner.PointBegun, provisioner.PointDone, provisioner.PointRecorded} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel() // it waits more than it works
+			o := newOrganisation(t, crashTopology, genesystest.Config{}, 0)
+			keyFile, _ := newKeyFile(t)
+			o.env = append(o.env, "HOOKPROOF_XKEY_FILE="+keyFile)
+			o.spawn("", "verifier")
+			dead := o.spawn(provisioner.Failpoint(provisioner.StepSecret, point)+":1:kill", "provisioner")
+			sequence := o.config(strings.Replace(o.present(webhook.KindWebhook, 1), "env:HOOKPROOF_SECRET_1", "generate", 1))
+			dead.killed(t)
+			o.spawn("", "provisioner")
+			o.reaches(sequence, webhook.PhaseLive)
+			scheme, body := scheme(t, signature.NameGenesysWebhook), []byte(`{"n":1}`)
+			text := o.sim.State().Webhooks[0].Security.SecretKey.Reveal()
+			if got := o.outcome(o.accept("orders", scheme.Sign(key(t, scheme, text), "", time.Now(), body), body)); got.Subject != "verified.orders" {
+				t.Errorf("a genuine event: %s %s", got.Subject, got.Header.Get(event.HeaderReason))
+			}
+		})
 	}
 }
 
