@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,8 +43,9 @@ type Publisher struct {
 	bus    *Bus
 	inbox  string // of the answers, with the last dot
 	commit Commit
-	// batchPrefix makes the ids of atomic batches unique among publishers; an id has 64 characters at most.
-	batchPrefix string
+	// tokens begins every token, which is the id of a batch as well: the server tells batches of a stream apart by nothing
+	// else, whoever sends them. An id has 64 characters at most.
+	tokens string
 
 	mu      sync.Mutex
 	single  bool // set once the stream turns out not to take groups
@@ -77,7 +79,7 @@ type group struct {
 // NewPublisher returns a publisher for one stream. It ends with the connection.
 func (b *Bus) NewPublisher(commit Commit) *Publisher {
 	inbox := b.nc.NewInbox()
-	p := &Publisher{bus: b, inbox: inbox + ".", commit: commit, batchPrefix: inbox[strings.LastIndexByte(inbox, '.')+1:] + "-",
+	p := &Publisher{bus: b, inbox: inbox + ".", commit: commit, tokens: inbox[strings.LastIndexByte(inbox, '.')+1:] + "-",
 		single: commit == CommitSingle, open: map[string]*group{}}
 	// Both err when the connection is closed, and then so does what is published.
 	if sub, err := b.nc.Subscribe(p.inbox+">", p.answer); err == nil {
@@ -150,7 +152,7 @@ func (p *Publisher) next() *group {
 // opened notes a group as on its way. The lock is held.
 func (p *Publisher) opened(g *group) *group {
 	p.last++
-	g.token = formatToken(p.last)
+	g.token = p.tokens + strconv.FormatUint(p.last, 36)
 	g.epoch = p.bus.epoch()
 	g.deadline = time.AfterFunc(groupTimeout, func() { p.finish(g.token, 0, nats.ErrTimeout) })
 	p.open[g.token] = g
@@ -180,7 +182,7 @@ func (p *Publisher) answer(m *nats.Msg) {
 	if g == nil {
 		return // it was settled before
 	}
-	a, final := readAnswer(m, len(g.members))
+	a, final := readAnswer(m, token, len(g.members))
 	if !final {
 		return
 	}

@@ -43,14 +43,17 @@ func stored(t *testing.T, b *bus.Bus) map[string]int {
 	return found
 }
 
-// atOnce publishes n messages from 64 goroutines and returns what became of each body.
-func atOnce(t *testing.T, p *bus.Publisher, n int, padding string) map[string]error {
+// atOnce publishes n messages from 64 goroutines, by three publishers as of three processes, and returns what became of each
+// body.
+func atOnce(t *testing.T, b *bus.Bus, commit bus.Commit, n int, padding string) map[string]error {
 	t.Helper()
 	var mu sync.Mutex
 	var next atomic.Int64
 	outcome := map[string]error{}
+	publishers := []*bus.Publisher{b.NewPublisher(commit), b.NewPublisher(commit), b.NewPublisher(commit)}
 	var all sync.WaitGroup
-	for range 64 {
+	for worker := range 64 {
+		p := publishers[worker%len(publishers)]
 		all.Go(func() {
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
 				id := fmt.Sprintf("id-%d", i)
@@ -84,7 +87,7 @@ func TestPublisherGroups(t *testing.T) {
 			if err := nc.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			for body, err := range atOnce(t, b.NewPublisher(commit), n, "body") {
+			for body, err := range atOnce(t, b, commit, n, "body") {
 				if err != nil {
 					t.Fatalf("Publish(%.20q) = %v", body, err)
 				}
@@ -105,12 +108,41 @@ func TestPublisherGroups(t *testing.T) {
 	}
 }
 
+// Publishers that begin at once, as after a deployment, do not mix their groups up.
+func TestPublishersBesideEachOther(t *testing.T) {
+	for _, commit := range commits {
+		t.Run(string(commit), func(t *testing.T) {
+			b, srv := bustest.New(t, bus.Topology{})
+			others := []*bus.Bus{bustest.Connect(t, srv), bustest.Connect(t, srv), bustest.Connect(t, srv)}
+			const rounds, each = 30, 20
+			for round := range rounds {
+				var all sync.WaitGroup
+				for i, other := range others {
+					p := other.NewPublisher(commit)
+					for n := range each {
+						all.Go(func() {
+							id := fmt.Sprintf("id-%d-%d-%d", round, i, n)
+							if _, err := p.Publish(t.Context(), message("unverified.genesys", id, id+" body"), patience); err != nil {
+								t.Errorf("Publish(%q) = %v", id, err)
+							}
+						})
+					}
+				}
+				all.Wait()
+			}
+			if found, want := stored(t, b), rounds*each*len(others); len(found) != want {
+				t.Errorf("%d of %d acknowledged messages are stored", len(found), want)
+			}
+		})
+	}
+}
+
 // A group into a stream that is almost full is stored in part. Each caller is told of its own message, and nil never lies.
 func TestPublisherToAFullStream(t *testing.T) {
 	for _, commit := range commits {
 		t.Run(string(commit), func(t *testing.T) {
 			b, _ := bustest.New(t, bus.Topology{MaxStorage: 4 << 20})
-			outcome := atOnce(t, b.NewPublisher(commit), 1000, strings.Repeat("x", 4<<10))
+			outcome := atOnce(t, b, commit, 1000, strings.Repeat("x", 4<<10))
 			found := stored(t, b)
 			accepted := 0
 			for body, err := range outcome {
@@ -137,8 +169,8 @@ func TestPublisherOfKnownIDs(t *testing.T) {
 	for _, commit := range commits {
 		t.Run(string(commit), func(t *testing.T) {
 			b, _ := bustest.New(t, bus.Topology{})
-			atOnce(t, b.NewPublisher(commit), 300, "body")
-			for body, err := range atOnce(t, b.NewPublisher(commit), 900, "body") {
+			atOnce(t, b, commit, 300, "body")
+			for body, err := range atOnce(t, b, commit, 900, "body") {
 				if err != nil {
 					t.Errorf("Publish(%.10q) = %v", body, err)
 				}
@@ -196,7 +228,7 @@ func TestPublisherWhereGroupsAreNotAllowed(t *testing.T) {
 			remake(t, js, bus.StreamUnverified, s.CachedInfo().Config, func(c *jetstream.StreamConfig) {
 				c.AllowBatchPublish, c.AllowAtomicPublish = false, false
 			})
-			for body, err := range atOnce(t, b.NewPublisher(commit), 500, "body") {
+			for body, err := range atOnce(t, b, commit, 500, "body") {
 				if err != nil {
 					t.Errorf("Publish(%.10q) = %v", body, err)
 				}

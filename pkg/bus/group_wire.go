@@ -33,8 +33,6 @@ const (
 	codeFastDisabled   jetstream.ErrorCode = 10205
 )
 
-func formatToken(n uint64) string { return strconv.FormatUint(n, 36) }
-
 // write sends the messages of a group in their order.
 func (p *Publisher) write(g *group) error {
 	reply, n := p.inbox+g.token, len(g.members)
@@ -45,7 +43,7 @@ func (p *Publisher) write(g *group) error {
 		case n == 1:
 			m.Reply = reply
 		case p.commit == CommitAtomic:
-			m.Header = p.atomicHeader(m.Header, g.token, i, n)
+			m.Header = atomicHeader(m.Header, g.token, i, n)
 			if i == n-1 { // the others are not answered
 				m.Reply = reply
 			}
@@ -72,10 +70,10 @@ func fastReply(reply string, i, n int) string {
 }
 
 // atomicHeader returns a copy of a header with what makes its message the one at index i of n in a batch.
-func (p *Publisher) atomicHeader(from nats.Header, token string, i, n int) nats.Header {
+func atomicHeader(from nats.Header, token string, i, n int) nats.Header {
 	h := make(nats.Header, len(from)+3)
 	maps.Copy(h, from)
-	h[batchIDHeader] = []string{p.batchPrefix + token}
+	h[batchIDHeader] = []string{token}
 	h[batchSequenceHeader] = []string{strconv.Itoa(i + 1)}
 	if i == n-1 {
 		h[batchCommitHeader] = []string{"1"}
@@ -93,9 +91,9 @@ type groupAnswer struct {
 
 var flowAnswer = []byte(`"type":"`)
 
-// readAnswer reads an answer to a group of n messages. It is not final when it is about the flow of a batch, or a refusal of
+// readAnswer reads an answer to a group of n messages with a token. It is not final when it is about the flow of a batch, or a refusal of
 // one message that the final one counts.
-func readAnswer(m *nats.Msg, n int) (a groupAnswer, final bool) {
+func readAnswer(m *nats.Msg, token string, n int) (a groupAnswer, final bool) {
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
 		return groupAnswer{err: nats.ErrNoResponders}, true
 	}
@@ -123,8 +121,10 @@ func readAnswer(m *nats.Msg, n int) (a groupAnswer, final bool) {
 		return groupAnswer{ack: Ack{Stream: r.Stream, Sequence: r.Sequence, Duplicate: r.Duplicate}}, true
 	case r.Batch == "":
 		return groupAnswer{plain: true}, true
+	case r.Batch != token || r.Count < 0 || r.Count > n: // of something else than this group
+		return groupAnswer{}, true
 	}
-	return groupAnswer{stored: min(max(r.Count, 0), n)}, true
+	return groupAnswer{stored: r.Count}, true
 }
 
 var (
