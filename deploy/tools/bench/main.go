@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -17,7 +18,9 @@ type options struct {
 	rounds, requests      int
 	warm, conns, size     int
 	out                   string // path of the JSON file
+	suites                string // names of suites, comma-separated
 	only                  string // part of the names of the targets to measure; empty for all
+	plots                 string // directory for the plots; empty for none
 }
 
 func main() {
@@ -30,16 +33,19 @@ func main() {
 	flag.IntVar(&o.conns, "c", 64, "connections")
 	flag.IntVar(&o.size, "size", 1024, "bytes of a body")
 	flag.StringVar(&o.out, "out", "bench.json", "where every round is written")
+	flag.StringVar(&o.suites, "suites", "default", "what to compare: of default, latency, always and cluster, comma-separated")
+	flag.StringVar(&o.plots, "plots", "", "directory where plots are drawn as SVG; none unless set")
 	flag.StringVar(&o.only, "only", "", "measure only the targets whose name contains this")
-	serve := flag.String("serve", "", "be a bare target instead, ceiling or sync")
+	serve := flag.String("serve", "", "be a bare target instead: ceiling, checks or sync")
 	listen := flag.String("listen", "127.0.0.1:0", "where a bare target listens")
 	nats := flag.String("nats", "", "NATS server of a bare target")
+	replicas := flag.Int("replicas", 1, "copies of the stream of a bare target")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	if *serve != "" {
-		err = serveBare(ctx, *serve, *listen, *nats)
+		err = serveBare(ctx, *serve, *listen, *nats, *replicas)
 	} else {
 		err = run(ctx, o)
 	}
@@ -60,21 +66,45 @@ func run(ctx context.Context, o options) error {
 	}
 	defer os.RemoveAll(dir)
 	var all []round
+	for _, s := range suites {
+		if !slices.Contains(strings.Split(o.suites, ","), s.name) {
+			continue
+		}
+		rounds, err := s.run(ctx, o, filepath.Join(dir, s.name))
+		if err != nil {
+			return err
+		}
+		printTable(os.Stdout, s, rounds)
+		all = append(all, rounds...)
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("nothing to measure: suites %q, only %q", o.suites, o.only)
+	}
+	if o.plots != "" {
+		if err := draw(o.plots, all); err != nil {
+			return err
+		}
+	}
+	return writeJSON(o, all)
+}
+
+// run measures each target of a suite in every round, in another order each time.
+func (s suite) run(ctx context.Context, o options, dir string) ([]round, error) {
+	var all []round
 	for n := range o.rounds {
-		for i := range targets {
-			t := targets[(i+n)%len(targets)]
+		for i := range s.targets {
+			t := s.targets[(i+n)%len(s.targets)]
 			if !strings.Contains(t.name, o.only) {
 				continue
 			}
 			r, err := measure(ctx, t, o, filepath.Join(dir, fmt.Sprintf("%d-%d", n, i)))
 			if err != nil {
-				return fmt.Errorf("%s, round %d: %w", t.name, n+1, err)
+				return nil, fmt.Errorf("%s, round %d: %w", t.name, n+1, err)
 			}
-			r.Round = n + 1
+			r.Suite, r.Round = s.name, n+1
 			fmt.Fprintln(os.Stderr, r)
 			all = append(all, r)
 		}
 	}
-	printTable(os.Stdout, all)
-	return writeJSON(o, all)
+	return all, nil
 }
