@@ -36,6 +36,11 @@ func main() {
 	flag.StringVar(&o.suites, "suites", "default", "what to compare: of default, latency, always and cluster, comma-separated")
 	flag.StringVar(&o.plots, "plots", "", "directory where plots are drawn as SVG; none unless set")
 	flag.StringVar(&o.only, "only", "", "measure only the targets whose name contains this")
+	during := flag.Duration("sustain", 0, "instead: send a constant rate to hookproof all for so long")
+	rate := flag.Int("rate", 10000, "requests a second, with -sustain")
+	held := flag.Int("memory", 0, "instead: measure the memory of nats-server for so many keys, ids and messages")
+	backlog := flag.Int("scaleout", 0, "instead: work off a backlog of so many with 1, 2 and 4 verifiers, each behind a slow link")
+	keys := flag.Int("keys", 0, "instead: measure the pipeline before and after so many replay keys are live")
 	serve := flag.String("serve", "", "be a bare target instead: ceiling, checks or sync")
 	listen := flag.String("listen", "127.0.0.1:0", "where a bare target listens")
 	nats := flag.String("nats", "", "NATS server of a bare target")
@@ -44,9 +49,18 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
-	if *serve != "" {
+	switch {
+	case *serve != "":
 		err = serveBare(ctx, *serve, *listen, *nats, *replicas)
-	} else {
+	case *during > 0:
+		err = sustain(ctx, o, *rate, *during)
+	case *held > 0:
+		err = memory(ctx, o, *held)
+	case *keys > 0:
+		err = flat(ctx, o, *keys)
+	case *backlog > 0:
+		err = scaleOut(ctx, o, *backlog)
+	default:
 		err = run(ctx, o)
 	}
 	if err != nil {

@@ -82,7 +82,7 @@ func (c *allCmd) Run(ctx context.Context, p *process) error {
 	if err := r.addIngress(c.httpFlags, names...); err != nil {
 		return err
 	}
-	r.addVerifier(t, secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))
+	r.addVerifier(t, 0, secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))
 	if err := r.addProvisioner(c.genesysFlags, creds, secrets); err != nil {
 		return err
 	}
