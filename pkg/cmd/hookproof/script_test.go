@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hookproof": main})
+	testscript.Main(m, map[string]func(){"hookproof": main, "netns": netns})
 }
 
 // TestScripts runs testdata/script: the command line as a user types it.
