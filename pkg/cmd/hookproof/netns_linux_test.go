@@ -18,25 +18,33 @@ import (
 // to make user namespaces. Its output is the test's.
 func inNamespace(t *testing.T, env ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "netns", os.Args[0], "-test.run", "^"+regexp.QuoteMeta(t.Name())+"$", "-test.v")
-	cmd.Env = append(append(os.Environ(), insideVariable+"=1"), env...)
-	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
-	cmd.WaitDelay = 30 * time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread() // which Pdeathsig is bound to
 	defer runtime.UnlockOSThread()
-	if os.Geteuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	err := runInside(t, env, os.Geteuid() != 0)
+	if errors.Is(err, syscall.EPERM) && os.Geteuid() == 0 { // root in a container
+		err = runInside(t, env, true)
 	}
-	err := cmd.Run()
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("this test needs a network namespace, and the machine allows none: run it as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0): %v", err)
 	}
 	if err != nil {
 		t.Errorf("in a network of its own: %v", err)
 	}
+}
+
+// runInside runs the test in namespaces, which whoever is not root may make as the root of a user namespace.
+func runInside(t *testing.T, env []string, asUser bool) error {
+	cmd := exec.CommandContext(t.Context(), "netns", os.Args[0], "-test.run", "^"+regexp.QuoteMeta(t.Name())+"$", "-test.v")
+	cmd.Env = append(append(os.Environ(), insideVariable+"=1"), env...)
+	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
+	cmd.WaitDelay = 30 * time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
+	if asUser {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	return cmd.Run()
 }
 
 // insideVariable says that a test runs in a network of its own.
