@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -104,7 +105,7 @@ func TestSetupMigratesAFormerStore(t *testing.T) {
 			if err := b.Check(t.Context(), bus.Topology{}); err != nil {
 				t.Errorf("Check after Setup = %v", err)
 			}
-			if lost, err := b.Claim(t.Context(), bus.BucketReplayBody, "genesys", []byte("another")); err != nil || lost == nil || string(lost.Value) != "id-1" {
+			if lost, err := b.NewClaims(bus.BucketReplayBody).Claim(t.Context(), "genesys", []byte("another")); err != nil || lost == nil || string(lost.Value) != "id-1" {
 				t.Errorf("Claim of a key that was claimed before = %v, %v, want its owner", lost, err)
 			}
 		})
@@ -121,8 +122,8 @@ type kept struct {
 // fillAll puts three messages into every stream and bucket; those in UNVERIFIED wait for work.
 func fillAll(t *testing.T, b *bus.Bus) (all []kept) {
 	t.Helper()
-	if lost, err := b.Claim(t.Context(), bus.BucketReplayBody, "genesys", []byte("id-1")); lost != nil || err != nil {
-		t.Fatalf("Claim = %v, %v", lost, err)
+	if _, err := b.PutIf(t.Context(), bus.BucketReplayBody, "genesys", []byte("id-1"), 0); err != nil {
+		t.Fatalf("claim = %v", err)
 	}
 	for stream, subject := range map[string]string{
 		bus.StreamUnverified: "unverified.genesys", bus.StreamVerified: "verified.genesys", bus.StreamRejected: "rejected.genesys",
@@ -147,14 +148,14 @@ func fillAll(t *testing.T, b *bus.Bus) (all []kept) {
 	return all
 }
 
-// work publishes requests and works them off as the roles do, until stop, which returns how many were published. done
+// work publishes requests and works them off as the roles of a former version do, until stop, which returns how many were published. done
 // returns the ids of those that were worked off.
 func work(t *testing.T, b *bus.Bus) (done func() map[string]bool, stop func() int) {
 	t.Helper()
 	worked := make(chan string, 1<<16)
 	consume(t, b, 16, time.Second, func(ctx context.Context, d *bus.Delivery) error {
 		id := d.Msg.Header.Get("Nats-Msg-Id")
-		if _, err := b.Claim(ctx, bus.BucketReplaySigned, id, []byte(id)); err != nil {
+		if _, err := b.PutIf(ctx, bus.BucketReplaySigned, id, []byte(id), 0); err != nil && !errors.Is(err, bus.ErrConflict) {
 			return err
 		}
 		if _, err := b.Publish(ctx, message("verified.genesys", id, "body")); err != nil {

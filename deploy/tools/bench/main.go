@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -16,6 +17,7 @@ type options struct {
 	rounds, requests      int
 	warm, conns, size     int
 	out                   string // path of the JSON file
+	only                  string // part of the names of the targets to measure; empty for all
 }
 
 func main() {
@@ -28,6 +30,7 @@ func main() {
 	flag.IntVar(&o.conns, "c", 64, "connections")
 	flag.IntVar(&o.size, "size", 1024, "bytes of a body")
 	flag.StringVar(&o.out, "out", "bench.json", "where every round is written")
+	flag.StringVar(&o.only, "only", "", "measure only the targets whose name contains this")
 	serve := flag.String("serve", "", "be a bare target instead, ceiling or sync")
 	listen := flag.String("listen", "127.0.0.1:0", "where a bare target listens")
 	nats := flag.String("nats", "", "NATS server of a bare target")
@@ -60,6 +63,9 @@ func run(ctx context.Context, o options) error {
 	for n := range o.rounds {
 		for i := range targets {
 			t := targets[(i+n)%len(targets)]
+			if !strings.Contains(t.name, o.only) {
+				continue
+			}
 			r, err := measure(ctx, t, o, filepath.Join(dir, fmt.Sprintf("%d-%d", n, i)))
 			if err != nil {
 				return fmt.Errorf("%s, round %d: %w", t.name, n+1, err)

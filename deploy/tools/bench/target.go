@@ -29,6 +29,7 @@ var targets = []target{
 	{name: "ceiling: body read, 200", start: func(b *bench) error { return b.bare("ceiling") }},
 	{name: "bare handler, synchronous publish", start: func(b *bench) error { return b.bare("sync") }},
 	{name: "hookproof ingress", start: func(b *bench) error { return b.pool() }},
+	{name: "hookproof ingresses one by one", start: func(b *bench) error { b.commit = "single"; return b.pool() }},
 	{name: "hookproof all, pipeline", start: (*bench).all, pipeline: true},
 	{name: "roles apart, pipeline", start: func(b *bench) error { return b.pool("verifier") }, pipeline: true},
 }
@@ -38,6 +39,7 @@ type bench struct {
 	o         options
 	dir       string
 	addr, url string // of the target, and of its NATS server
+	commit    string // of the ingress; empty for its default
 	processes []*process
 }
 
@@ -81,7 +83,11 @@ func (b *bench) run(name string, argv ...string) error {
 
 // env is the environment of every hookproof process.
 func (b *bench) env() []string {
-	return []string{"NATS_URL=" + b.url, "WEBHOOK_SECRET=" + webhookSecret, "ALLOWED_IPS=127.0.0.1", "HOOKPROOF_LISTEN=" + b.addr,
+	commit := "fast"
+	if b.commit != "" {
+		commit = b.commit
+	}
+	return []string{"HOOKPROOF_COMMIT=" + commit, "NATS_URL=" + b.url, "WEBHOOK_SECRET=" + webhookSecret, "ALLOWED_IPS=127.0.0.1", "HOOKPROOF_LISTEN=" + b.addr,
 		"HOOKPROOF_ADMIN_LISTEN=127.0.0.1:0", "HOOKPROOF_DATA_DIR=" + filepath.Join(b.dir, "data"), "OTEL_TRACES_EXPORTER=none"}
 }
 

@@ -103,7 +103,7 @@ func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
 		return err
 	}
 	s := ingress.New(ingress.Config{TrustedProxies: proxies, StrangerRate: f.StrangerRate, StrangerBurst: f.StrangerBurst,
-		TLSCert: f.TLSCert, TLSKey: f.TLSKey, Meter: r.tel.Meter()}, r.bus, r.tel.Tracer(), r.p.log)
+		TLSCert: f.TLSCert, TLSKey: f.TLSKey, Commit: bus.Commit(f.Commit), Meter: r.tel.Meter()}, r.bus, r.tel.Tracer(), r.p.log)
 	r.admin.AddCheck(health.Loaded("routes", s.Loaded()))
 	r.admin.AddCheck(health.Storage(r.bus, bus.StreamUnverified, health.Full))
 	r.watch.Streams = append(r.watch.Streams, bus.StreamUnverified)
