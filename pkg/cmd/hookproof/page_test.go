@@ -111,3 +111,35 @@ func TestReadBlocks(t *testing.T) {
 		}
 	}
 }
+
+// TestRunPage follows a page with every marker: what one command sets the next one knows, and everything ends.
+func TestRunPage(t *testing.T) {
+	page := t.TempDir() + "/page.md"
+	text := "    A='one  two'\n    mkdir sub && cd sub\n    test \"$A\" = 'one  two' && test \"${PWD##*/}\" = sub\n\n" +
+		"<!-- background: ready -->\n\n    echo ready; echo $$ >../pid; exec tail -f /dev/null\n\n" +
+		"<!-- until: tick -->\n\n    kill -0 $(cat ../pid) && echo tick && tail -f /dev/null\n\n" +
+		"<!-- exits: 3 -->\n\n    (exit 3)\n\n" +
+		"<!-- not run: it would fail -->\n\n    false\n\nA file:\n\n" +
+		"    webhook: a\n    kind: none\n\nand what it prints:\n\n    printed 1\n"
+	if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x := newTerminal(t, t.TempDir())
+	var files []string
+	runPage(t, x, page, []step{{on: "printed", prints: `^printed 1$`, with: strings.NewReplacer("printed 1", "echo printed 1 | tr -d '\\n'")}},
+		func(name string) { files = append(files, name) })
+	if x.close(); len(files) != 1 || files[0] != "a.yaml" {
+		t.Errorf("files = %q, want a.yaml", files)
+	}
+	pid, err := os.ReadFile(x.dir + "/pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if exec.Command("kill", "-0", strings.TrimSpace(string(pid))).Run() == nil {
+		t.Errorf("what ran in the background runs on")
+	}
+	shown, err := os.ReadFile(x.dir + "/a.yaml")
+	if err != nil || string(shown) != "webhook: a\nkind: none\n" {
+		t.Errorf("a.yaml = %q, %v", shown, err)
+	}
+}
