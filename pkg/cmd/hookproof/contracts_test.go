@@ -154,12 +154,16 @@ func sourceConstants(t *testing.T, dir, prefix, typ string) (values []string) {
 	return values
 }
 
-func agree(t *testing.T, what string, documented, code []string) {
+// agree wants two lists to hold the same, in any order.
+func agree(t *testing.T, what string, got, want []string) {
 	t.Helper()
-	documented, code = slices.Sorted(slices.Values(documented)), slices.Sorted(slices.Values(code))
-	if !slices.Equal(documented, code) {
-		t.Errorf("%s: the documents have %q, the code has %q", what, documented, code)
+	got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))
+	if slices.Equal(got, want) {
+		return
 	}
+	within := func(list []string) func(string) bool { return func(s string) bool { return slices.Contains(list, s) } }
+	t.Errorf("%s: %d, want %d; beyond what is wanted %q, missing %q", what, len(got), len(want),
+		slices.DeleteFunc(slices.Clone(got), within(want)), slices.DeleteFunc(slices.Clone(want), within(got)))
 }
 
 // TestContractsNameWhatTheCodeNames holds the documents against the code, both ways: subjects, headers, reasons, details and
