@@ -11,9 +11,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// connect connects for ever: the connection comes back by itself, and with it the consumer.
+// connect connects. A connection that is lost comes back by itself, and with it the consumer.
 func connect() (*nats.Conn, jetstream.JetStream, error) {
-	opts := []nats.Option{nats.Name("consumer"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true)}
+	opts := []nats.Option{nats.Name("consumer"), nats.MaxReconnects(-1)}
 	if seed := os.Getenv("NATS_NKEY"); seed != "" {
 		key, err := nats.NkeyOptionFromSeed(seed)
 		if err != nil {

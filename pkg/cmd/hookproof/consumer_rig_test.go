@@ -63,6 +63,11 @@ func (e *example) start() *child {
 		<-c.done
 	})
 	for deadline := time.Now().Add(30 * time.Second); len(e.says("consuming")) == lives; time.Sleep(10 * time.Millisecond) {
+		select {
+		case <-c.done:
+			e.t.Fatalf("it ended before it consumed: %v", c.err)
+		default:
+		}
 		if time.Now().After(deadline) {
 			e.t.Fatal("it does not consume after 30 s")
 		}
