@@ -1,4 +1,4 @@
-//go:build node
+//go:build deploy
 
 package main
 

@@ -176,15 +176,8 @@ func (c *consuming) info(t *testing.T) *jetstream.ConsumerInfo {
 // testConsumerAccounts has the consumer consume as the reader, which may do nothing but that.
 func testConsumerAccounts(t *testing.T, command []string) {
 	a := startAccounts(t, nil)
-	body := []byte(`{"from":"the sender"}`)
-	request, err := event.Decode(captured(t, "orders", body, time.Now()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.admin.Publish(t.Context(), event.VerifiedMsg(request, event.Judgement{Verifier: "v", Key: "YSBrZXkgb2YgMTI4IGJpdHM"})); err != nil {
-		t.Fatal(err)
-	}
-	e := newExample(t, command, a.url, "NATS_NKEY="+filepath.Join(a.dir, "reader.nk"), "NATS_CA="+a.ca, "NATS_INBOX_PREFIX=_INBOX_reader", "NATS_JS_API_PREFIX=HOOKS.API")
+	body := a.publishVerified()
+	e := newExample(t, command, a.url, a.readerEnv()...)
 	c := e.start()
 	a.eventually("the effect, and its acknowledgement", func() bool {
 		reader, err := a.js.Consumer(t.Context(), bus.StreamVerified, "reader")
@@ -197,4 +190,18 @@ func testConsumerAccounts(t *testing.T, command []string) {
 	if _, err := os.Stat(e.table + ".dead"); err != nil || bytes.Contains([]byte(e.logged()), []byte("put aside")) {
 		t.Errorf("the event was put aside: %v", err)
 	}
+}
+
+// publishVerified publishes a verified event, as a verifier would, and returns its body.
+func (a *accounts) publishVerified() []byte {
+	a.t.Helper()
+	body := []byte(`{"from":"the sender"}`)
+	request, err := event.Decode(captured(a.t, "orders", body, time.Now()))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if _, err := a.admin.Publish(a.t.Context(), event.VerifiedMsg(request, event.Judgement{Verifier: "v", Key: "YSBrZXkgb2YgMTI4IGJpdHM"})); err != nil {
+		a.t.Fatal(err)
+	}
+	return body
 }
