@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -100,6 +101,32 @@ func TestSchemaNamesEveryField(t *testing.T) {
 	}
 	if len(schema.Properties) > 0 {
 		t.Errorf("the schema has properties that no field has: %v", schema.Properties)
+	}
+}
+
+func TestSchemaDefaults(t *testing.T) {
+	b, err := os.ReadFile("../../deploy/webhook.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties map[string]struct{ Default any } `json:"properties"`
+	}
+	if err := json.Unmarshal(b, &schema); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"state": string(webhook.Present), "replay": string(webhook.ReplayOn), "maxBodyBytes": float64(webhook.DefaultMaxBodyBytes),
+		"tolerance": webhook.DefaultTolerance, "secretOverlap": webhook.DefaultSecretOverlap}
+	for name, p := range schema.Properties {
+		got := p.Default
+		if text, ok := got.(string); ok {
+			if d, err := time.ParseDuration(text); err == nil {
+				got = d
+			}
+		}
+		if got != want[name] {
+			t.Errorf("default of %s in the schema = %v, want %v", name, got, want[name])
+		}
 	}
 }
 
