@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"embed"
@@ -24,7 +25,7 @@ import (
 type Config struct {
 	Instance  string           // this process, as the page's heading names it
 	Version   string           // of the program
-	TraceURL  string           // address of a trace, with {trace} in place of its id; empty for none. See CheckTraceURL
+	TraceURL  TraceURL         // what a traced request links to
 	Streams   []string         // by name, whose room is shown
 	Consumers []health.Durable // whose backlog is shown
 	Audit     *audit.Audit     // what was verified and refused, and what is enforced
@@ -39,25 +40,29 @@ const (
 	writeTime = 10 * time.Second
 )
 
-// traceMark stands for the id in a TraceURL.
+// TraceURL is the address of a trace, with {trace} in place of its id. The zero value is none.
+type TraceURL string
+
 const traceMark = "{trace}"
 
-// CheckTraceURL reports what is wrong with a TraceURL.
-func CheckTraceURL(text string) error {
-	if text == "" {
-		return nil
-	}
-	u, err := url.Parse(strings.ReplaceAll(text, traceMark, "0"))
+// UnmarshalText reads an http or https URL that holds {trace}, and nothing that not every reader of the page may see.
+func (t *TraceURL) UnmarshalText(text []byte) error {
+	u, err := url.Parse(strings.ReplaceAll(string(text), traceMark, "0"))
 	switch {
+	case len(text) == 0:
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("it is not an http or https URL")
-	case !strings.Contains(text, traceMark):
+	case !bytes.Contains(text, []byte(traceMark)):
 		return fmt.Errorf("it does not hold %s in place of the trace's id", traceMark)
 	case u.User != nil:
 		return errors.New("it holds credentials, which every reader of the page would see")
 	}
+	*t = TraceURL(text)
 	return nil
 }
+
+// of returns the address of one trace, empty where there is none.
+func (t TraceURL) of(id string) string { return strings.ReplaceAll(string(t), traceMark, id) }
 
 // Console serves the page. It is safe for concurrent use.
 type Console struct {

@@ -77,10 +77,10 @@ func (p *page) whole(r *reading) ([]byte, error) {
 
 // traceURL returns the address of an entry's trace, empty where there is none to find.
 func (p *page) traceURL(e audit.Entry) string {
-	if p.cfg.TraceURL == "" || !e.Traced || e.TraceID == "" {
+	if !e.Traced || e.TraceID == "" {
 		return ""
 	}
-	return strings.ReplaceAll(p.cfg.TraceURL, traceMark, e.TraceID)
+	return p.cfg.TraceURL.of(e.TraceID)
 }
 
 var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)

@@ -24,7 +24,7 @@ var allowedImports = map[string][]string{
 	"pkg/bus":                     {},
 	"pkg/bus/bustest":             {"pkg/bus"},
 	"pkg/check":                   {"pkg/event", "pkg/policy"},
-	"pkg/console":                 {"pkg/admin", "pkg/audit", "pkg/bus", "pkg/event", "pkg/health", "pkg/policy", "pkg/webhook"},
+	"pkg/console":                 {"pkg/admin", "pkg/audit", "pkg/bus", "pkg/event", "pkg/health", "pkg/redrive", "pkg/webhook"},
 	"pkg/event":                   {},
 	"pkg/explain":                 {"pkg/bus", "pkg/check", "pkg/event", "pkg/policy", "pkg/redrive", "pkg/telemetry"},
 	"pkg/failpoint":               {},
