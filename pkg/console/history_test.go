@@ -76,7 +76,7 @@ func TestHistory(t *testing.T) {
 func TestSteps(t *testing.T) {
 	now := time.Unix(1_800_000_001, 0)
 	at := func(ago int) point { return point{Start: newestSlot(now).Add(-time.Duration(ago) * slotWidth)} }
-	line, area := steps([]point{at(5), at(4), at(2), at(1)}, []float64{1, 1, 2, 0}, now, 2)
+	line, area := steps([]point{at(5), at(4), at(2), at(1)}, []float64{1, 1, 2, 0}, now, func(v float64) float64 { return v / 2 })
 	if want := "M255 30.5h6M264 1h3V60h3"; line != want {
 		t.Errorf("line = %s, want %s", line, want)
 	}

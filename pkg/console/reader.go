@@ -21,7 +21,7 @@ const (
 	// recordsEvery is how often the provisioner's records are looked at, and historyEvery the history.
 	recordsEvery = 3 * time.Second
 	// kept is how many refused requests are remembered.
-	kept = 500
+	kept = 1000
 )
 
 // snapshot is what one reading found.

@@ -149,6 +149,9 @@ func reasons(entries []audit.Entry, since time.Time) (all []reason, cut bool) {
 	return all, cut
 }
 
+// Kept is how many refused requests are remembered.
+func (v view) Kept() int { return kept }
+
 // IsParked reports whether the requests could not be judged.
 func (r reason) IsParked() bool { return r.Stream == bus.StreamParked }
 

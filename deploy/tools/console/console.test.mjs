@@ -83,6 +83,21 @@ test("the focus stays where it is while parts change", async () => {
   assert.equal(await page.evaluate(() => document.activeElement.dataset.copy), command);
 });
 
+test("a tab that nobody sees does not follow, and catches up", async () => {
+  const page = await rig.open();
+  const hide = (hidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  await hide(true);
+  const id = await rig.forge();
+  const other = await rig.open();
+  await row(other, id).waitFor();
+  assert.equal(await row(page, id).count(), 0);
+  await hide(false);
+  await row(page, id).waitFor();
+});
+
 test("nothing moves for who does not want it", async () => {
   const page = await rig.open({ reducedMotion: "reduce" });
   const id = await rig.forge();
@@ -123,7 +138,7 @@ test("screenshots", async () => {
 });
 
 // The last one: it ends hookproof.
-test("a page outlives the process: it says so and keeps what it knew", async () => {
+test("a page outlives the process: it says so, keeps what it knew, and follows the next one", async () => {
   const page = await rig.open();
   const id = await rig.forge();
   await row(page, id).waitFor();
@@ -132,4 +147,8 @@ test("a page outlives the process: it says so and keeps what it knew", async () 
   assert.ok(Date.now() - began < 10_000, "a page that follows kept hookproof from ending");
   await page.locator("#link[data-state=lost]").waitFor();
   assert.equal(await row(page, id).count(), 1);
+  await rig.launch();
+  await page.locator("#link[data-state=live]").waitFor();
+  const next = await rig.forge();
+  await row(page, next).waitFor();
 });

@@ -38,21 +38,27 @@ export async function start() {
   await once(spans, "listening");
   const [listen, admin, demo] = await Promise.all([freePort(), freePort(), freePort()]);
   const logs = [];
-  const hookproof = spawn(process.env.HOOKPROOF, ["all", "--demo"], {
-    env: {
-      PATH: process.env.PATH, HOME: dir, WEBHOOK_SECRET: secret, ALLOWED_IPS: "127.0.0.1", HOOKPROOF_TRUSTED_PROXIES: "127.0.0.1",
-      HOOKPROOF_DATA_DIR: join(dir, "data"), HOOKPROOF_AUDIT: "off", HOOKPROOF_LISTEN: `127.0.0.1:${listen}`, HOOKPROOF_NATS_LISTEN: "",
-      HOOKPROOF_ADMIN_LISTEN: `127.0.0.1:${admin}`, HOOKPROOF_DEMO_LISTEN: `127.0.0.1:${demo}`, HOOKPROOF_ADMIN_TOKEN_FILE: join(dir, "token"),
-      HOOKPROOF_TRACE_URL: "http://127.0.0.1:16686/trace/{trace}", OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${spans.address().port}`,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  for (const out of [hookproof.stdout, hookproof.stderr]) out.on("data", (text) => logs.push(text));
-  const ended = once(hookproof, "exit");
+  const env = {
+    PATH: process.env.PATH, HOME: dir, WEBHOOK_SECRET: secret, ALLOWED_IPS: "127.0.0.1", HOOKPROOF_TRUSTED_PROXIES: "127.0.0.1",
+    HOOKPROOF_DATA_DIR: join(dir, "data"), HOOKPROOF_AUDIT: "off", HOOKPROOF_LISTEN: `127.0.0.1:${listen}`, HOOKPROOF_NATS_LISTEN: "",
+    HOOKPROOF_ADMIN_LISTEN: `127.0.0.1:${admin}`, HOOKPROOF_DEMO_LISTEN: `127.0.0.1:${demo}`, HOOKPROOF_ADMIN_TOKEN_FILE: join(dir, "token"),
+    HOOKPROOF_TRACE_URL: "http://127.0.0.1:16686/trace/{trace}", OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${spans.address().port}`,
+  };
+  let hookproof, ended;
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
   const url = `http://127.0.0.1:${admin}`;
   const rig = {
     url, browser,
+    // launch starts hookproof, on the data of the one before.
+    async launch() {
+      hookproof = spawn(process.env.HOOKPROOF, ["all", "--demo"], { env, stdio: ["ignore", "pipe", "pipe"] });
+      for (const out of [hookproof.stdout, hookproof.stderr]) out.on("data", (text) => logs.push(text));
+      ended = once(hookproof, "exit");
+      await until("hookproof is ready", async () => {
+        if (hookproof.exitCode !== null) throw new Error("hookproof ended");
+        return (await fetch(url + "/readyz").catch(() => ({ ok: false }))).ok;
+      });
+    },
     // open opens the console as somebody sees it who knows the token, and notes what the browser complains of.
     async open(look = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, httpCredentials: { username: "", password: token }, ...look });
@@ -89,10 +95,7 @@ export async function start() {
     },
   };
   try {
-    await until("hookproof is ready", async () => {
-      if (hookproof.exitCode !== null) throw new Error("hookproof ended");
-      return (await fetch(url + "/readyz").catch(() => ({ ok: false }))).ok;
-    });
+    await rig.launch();
   } catch (e) {
     await rig.close();
     throw new Error(e.message + "\n" + logs.join(""));

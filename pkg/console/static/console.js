@@ -63,6 +63,7 @@ function put(part, html) {
 }
 
 function follow() {
+  source?.close();
   source = new EventSource("/console/events");
   const alive = () => {
     heard = Date.now();
@@ -76,9 +77,9 @@ function follow() {
     else put(part, html);
   });
   source.addEventListener("end", () => lost("The process stops"));
-  source.addEventListener("error", () => {
+  source.addEventListener("error", (event) => {
     lost("Not connected: trying again");
-    if (source.readyState === EventSource.CLOSED) setTimeout(follow, AGAIN);
+    if (event.target.readyState === EventSource.CLOSED) setTimeout(() => event.target === source && follow(), AGAIN);
   });
 }
 
@@ -122,10 +123,10 @@ setInterval(() => {
   if (heard && Date.now() - heard > QUIET) lost("Not connected: trying again");
 }, 1000);
 
+// A tab that nobody sees holds no connection: a browser has six for each host, and the server reads only for who looks.
+document.addEventListener("visibilitychange", () => (document.hidden ? source.close() : follow()));
 addEventListener("pagehide", () => source.close());
-addEventListener("pageshow", (event) => {
-  if (event.persisted) follow();
-});
+addEventListener("pageshow", (event) => event.persisted && follow());
 pause.hidden = false;
 reveal(document);
 follow();
