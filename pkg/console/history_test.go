@@ -3,11 +3,15 @@ package console
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
+	"unsafe"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/hookproof/hookproof/pkg/audit"
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/bus/bustest"
 	"github.com/hookproof/hookproof/pkg/event"
@@ -119,6 +123,21 @@ func TestCommands(t *testing.T) {
 	for given, want := range map[string]string{id: "hookproof explain " + id, id + "\n": "", id + " x": "", "$(reboot)": "", "": "", fmt.Sprint("{", id, "}"): ""} {
 		if got := explainCommand(given); got != want {
 			t.Errorf("explainCommand(%q) = %q, want %q", given, got, want)
+		}
+	}
+}
+
+// TestDetached keeps nothing of a long header but the few bytes that are shown of it.
+func TestDetached(t *testing.T) {
+	header := strings.Repeat("ä", 1<<16)
+	got := detached(audit.Entry{Reason: header, Detail: header[:10], ID: header[20:56]})
+	if len(got.Reason) > longest+3 || !utf8.ValidString(got.Reason) || got.Detail != header[:10] || got.ID != header[20:56] {
+		t.Errorf("detached = %d bytes of reason, %q, %q", len(got.Reason), got.Detail, got.ID)
+	}
+	for name, text := range map[string]string{"reason": got.Reason, "detail": got.Detail, "id": got.ID} {
+		first, of := uintptr(unsafe.Pointer(unsafe.StringData(header))), uintptr(unsafe.Pointer(unsafe.StringData(text)))
+		if of >= first && of < first+uintptr(len(header)) {
+			t.Errorf("the %s is a part of the header", name)
 		}
 	}
 }

@@ -152,8 +152,23 @@ func (r *reader) readRefused(ctx context.Context) ([]audit.Entry, error) {
 		return nil, err
 	}
 	r.place = place
+	for i := range fresh {
+		fresh[i] = detached(fresh[i])
+	}
 	all := append(fresh, r.last.Refused.Value...) // fresh is a slice of this reading alone
 	return slices.Clip(all[:min(len(all), kept)]), nil
+}
+
+// longest is how many bytes of a text are kept, which is more than any that a verifier writes.
+const longest = 300
+
+// detached copies an entry's texts, which are parts of the whole header that a stranger sent, so that keeping an entry does
+// not keep that.
+func detached(e audit.Entry) audit.Entry {
+	for _, text := range []*string{&e.Webhook, &e.Reason, &e.Detail, &e.ID, &e.ReceivedAt, &e.Verifier} {
+		*text = strings.Clone(strings.ToValidUTF8((*text)[:min(len(*text), longest)], "\uFFFD"))
+	}
+	return e
 }
 
 func (r *reader) readRecords(ctx context.Context) ([]webhook.Record, error) {
