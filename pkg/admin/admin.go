@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/hookproof/hookproof/pkg/secret"
 )
 
 const (
@@ -34,6 +36,7 @@ type Server struct {
 	mux    *http.ServeMux
 	hosts  []string
 	log    *slog.Logger
+	token  secret.Text // empty for none
 	checks []Check
 }
 

@@ -76,6 +76,15 @@ func summarize(rings map[string]*policy.Ring, verified, rejected time.Duration, 
 	return s
 }
 
+// Controls returns what is enforced now, by webhook.
+func (a *Audit) Controls() map[string]Control {
+	controls := map[string]Control{}
+	for webhook, r := range a.policies.All() {
+		controls[webhook] = control(r)
+	}
+	return controls
+}
+
 func control(r *policy.Ring) Control {
 	c := Control{Scheme: r.Scheme.Name, IPWhitelistEnforced: len(r.Allowlist) > 0, ReplayProtection: Enabled,
 		TimestampTolerance: time.Duration(r.Tolerance).String(), PolicyRevision: r.Revision, Usable: r.Err == nil}

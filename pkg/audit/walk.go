@@ -21,7 +21,8 @@ type walk struct {
 	stream  string
 	subject string
 	since   time.Time // it ends before what is older
-	first   uint64    // the stream's first sequence
+	first   uint64    // the lowest sequence to look at: the stream's first, or a later one
+	last    uint64    // the stream's last sequence
 	next    uint64    // the highest sequence that is in no window yet
 	width   uint64
 	found   []bus.Stored // the last window's rest, oldest first
@@ -34,7 +35,7 @@ func newWalk(ctx context.Context, b *bus.Bus, s source, subject string, from pos
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{bus: b, stream: s.stream, subject: subject, since: from.since, first: max(state.FirstSequence, 1), next: state.LastSequence, width: firstWidth}
+	w := &walk{bus: b, stream: s.stream, subject: subject, since: from.since, first: max(state.FirstSequence, 1), last: state.LastSequence, next: state.LastSequence, width: firstWidth}
 	if from.resume {
 		w.next = min(w.next, *s.next)
 	}

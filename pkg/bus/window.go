@@ -14,14 +14,16 @@ import (
 const (
 	windowMessages = 256
 	windowBytes    = 4 << 20
+	sinceBytes     = 1 << 20
 )
 
-// windowRequest asks a stream for a run of messages, from a sequence on. See "Batched requests" in NATS ADR-31.
+// windowRequest asks a stream for a run of messages, from a sequence or a time on. See "Batched requests" in NATS ADR-31.
 type windowRequest struct {
-	Sequence uint64 `json:"seq"`
-	NextFor  string `json:"next_by_subj"`
-	Batch    int    `json:"batch"`
-	MaxBytes int    `json:"max_bytes"`
+	Sequence uint64     `json:"seq,omitempty"`
+	From     *time.Time `json:"start_time,omitempty"`
+	NextFor  string     `json:"next_by_subj"`
+	Batch    int        `json:"batch"`
+	MaxBytes int        `json:"max_bytes"`
 }
 
 // Window reads the messages of a stream on a subject, which may have wildcards, with sequences from first to last, in
@@ -32,37 +34,58 @@ func (b *Bus) Window(ctx context.Context, stream, subject string, first, last ui
 	if last-first < windowMessages {
 		n = int(last-first) + 1 // #nosec G115 -- it is below windowMessages
 	}
-	body, err := json.Marshal(windowRequest{first, subject, n, windowBytes})
+	past := false // beyond the range: the rest of the batch comes to nobody
+	complete, err = b.batch(ctx, stream, windowRequest{Sequence: first, NextFor: subject, Batch: n, MaxBytes: windowBytes}, func(s Stored) bool {
+		if past = s.Sequence > last; !past {
+			messages = append(messages, s)
+		}
+		return !past
+	})
+	return messages, complete || past || len(messages) == n && messages[n-1].Sequence == last, err
+}
+
+// Since reads a stream's first messages on a subject that were stored at that time or later, in their order: n of them and
+// 1 MiB at most. It reads as Window does.
+func (b *Bus) Since(ctx context.Context, stream, subject string, at time.Time, n int) (messages []Stored, err error) {
+	_, err = b.batch(ctx, stream, windowRequest{From: &at, NextFor: subject, Batch: n, MaxBytes: sinceBytes}, func(s Stored) bool {
+		messages = append(messages, s)
+		return true
+	})
+	return messages, err
+}
+
+// batch hands each message of a batch to take, until that returns false; complete says that the stream has no more.
+func (b *Bus) batch(ctx context.Context, stream string, r windowRequest, take func(Stored) bool) (complete bool, err error) {
+	body, err := json.Marshal(r)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	inbox := b.nc.NewRespInbox()
 	answers, err := b.nc.SubscribeSync(inbox)
 	if err != nil {
-		return nil, false, classify(err)
+		return false, classify(err)
 	}
 	defer func() { _ = answers.Unsubscribe() }()
 	if err := b.nc.PublishRequest(b.api+"DIRECT.GET."+stream, inbox, body); err != nil {
-		return nil, false, classify(err)
+		return false, classify(err)
 	}
 	for {
 		m, err := answers.NextMsgWithContext(ctx)
 		if err != nil {
-			return nil, false, classify(err)
+			return false, classify(err)
 		}
 		if end, complete, err := windowEnd(m); end {
-			return messages, complete || len(messages) == n && messages[n-1].Sequence == last, err
+			return complete, err
 		}
 		s, err := directMessage(m)
 		if err != nil {
-			return nil, false, classify(err)
+			return false, classify(err)
 		}
-		if s.Sequence > last {
-			return messages, true, nil // the rest of the batch comes to nobody
+		if !take(s) {
+			return false, nil
 		}
-		messages = append(messages, s)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -59,5 +60,46 @@ func TestWindow(t *testing.T) {
 	}
 	if _, _, err := b.Window(ctx, bus.StreamUnverified, "unverified.*", 1, 10); !errors.Is(err, bus.ErrUnavailable) {
 		t.Errorf("without direct reads: error = %v, want ErrUnavailable", err)
+	}
+}
+
+// TestSince reads from a time on, which may lie before, within and after what is stored.
+func TestSince(t *testing.T) {
+	b, _ := bustest.New(t, bus.Topology{})
+	ctx := context.Background()
+	if got, err := b.Since(ctx, bus.StreamVerified, "verified.*", time.Now(), 5); err != nil || len(got) != 0 {
+		t.Errorf("Since of an empty stream = %d messages, %v", len(got), err)
+	}
+	for i := range 10 {
+		size := 10
+		if i >= 5 {
+			size = 500 << 10
+		}
+		if _, err := b.Publish(ctx, &nats.Msg{Subject: "verified.w", Data: make([]byte, size)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	third, err := b.Message(ctx, bus.StreamVerified, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		at    time.Time
+		n     int
+		first uint64 // sequence; 0 for nothing
+		want  int
+	}{
+		"long ago":                 {time.Now().Add(-time.Hour), 2, 1, 2},
+		"the time of a message":    {third.Time, 1, 3, 1},
+		"just after it":            {third.Time.Add(1), 2, 4, 2},
+		"more bytes than are read": {third.Time, 100, 3, 6}, // three small ones, and 1 MiB is passed with the third large one
+		"the future":               {time.Now().Add(time.Hour), 5, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := b.Since(ctx, bus.StreamVerified, "verified.*", c.at, c.n)
+			if err != nil || len(got) != c.want || len(got) > 0 && got[0].Sequence != c.first {
+				t.Errorf("Since = %d messages, %v, want %d from %d on", len(got), err, c.want, c.first)
+			}
+		})
 	}
 }

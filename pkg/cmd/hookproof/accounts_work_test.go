@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -51,6 +53,8 @@ func TestAccountsLetRolesWork(t *testing.T) {
 	if m := a.audit(ready.admin[1]); m.VerifiedCount != 1 || m.BlockedCount != 1 || m.Since.Webhooks["orders"] == nil {
 		t.Errorf("the audit's metrics = %+v, want an event verified and one blocked, of the webhook orders", m)
 	}
+	a.console(ready.admin[1], "SIGNATURE_MISMATCH", "Enforced", "Not visible to this role: what is desired and observed")
+	a.console(ready.admin[2], "message 1 answered", "Not visible to this role: outcomes")
 	if n := a.refused.Load(); n != 0 {
 		t.Errorf("the server refused %d subjects to roles that need them; the log names them", n)
 	}
@@ -135,6 +139,25 @@ func (a *accounts) audit(admin string) (m audit.Metrics) {
 		}
 	}
 	return m
+}
+
+// console looks at a role's console until it shows everything that is wanted, and nothing that could not be read.
+func (a *accounts) console(admin string, wanted ...string) {
+	a.t.Helper()
+	var page []byte
+	a.eventually("the console of "+admin, func() bool {
+		res, err := http.Get("http://" + admin + "/console")
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		page, err = io.ReadAll(res.Body)
+		return err == nil && res.StatusCode == http.StatusOK &&
+			!slices.ContainsFunc(wanted, func(text string) bool { return !bytes.Contains(page, []byte(text)) })
+	})
+	if bytes.Contains(page, []byte("cannot be read now")) || bytes.Contains(page, []byte("does not answer")) {
+		a.t.Errorf("the console of %s could not read something:\n%s", admin, page)
+	}
 }
 
 // read returns the next body that the reader's durable holds, which it acknowledges.

@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/hookproof/hookproof/pkg/admin"
 	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/console"
 	"github.com/hookproof/hookproof/pkg/secret"
 )
 
@@ -72,10 +75,26 @@ func (f secretFlags) resolver(p *process) (secret.Resolver, error) {
 	return r, nil
 }
 
-// adminFlags say where the admin listener is.
+// adminFlags say where the admin listener is, and who may see more there than health and metrics.
 type adminFlags struct {
-	AdminListen string   `help:"Address of the admin listener: health and audit. Keep it inside." env:"HOOKPROOF_ADMIN_LISTEN" default:"127.0.0.1:9090"`
-	AdminHosts  []string `help:"Host names that the admin listener answers to, beside addresses and localhost." env:"HOOKPROOF_ADMIN_HOSTS"`
+	AdminListen    string           `help:"Address of the admin listener: health, audit and console. Keep it inside." env:"HOOKPROOF_ADMIN_LISTEN" default:"127.0.0.1:9090"`
+	AdminHosts     []string         `help:"Host names that the admin listener answers to, beside addresses and localhost." env:"HOOKPROOF_ADMIN_HOSTS"`
+	AdminTokenFile string           `help:"File with the token that audit and console ask for. Without it the console answers on loopback only." env:"HOOKPROOF_ADMIN_TOKEN_FILE" type:"path"`
+	TraceURL       console.TraceURL `name:"trace-url" help:"Address of a trace, with {trace} in place of its id: what the console links to." env:"HOOKPROOF_TRACE_URL"`
+}
+
+// newAdmin returns the admin listener that the flags describe.
+func (f adminFlags) newAdmin(log *slog.Logger) (*admin.Server, error) {
+	s := admin.New(f.AdminHosts, log)
+	if f.AdminTokenFile == "" {
+		return s, nil
+	}
+	token, err := admin.ReadToken(f.AdminTokenFile)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("admin-token-file: %w", err)}
+	}
+	s.SetToken(token)
+	return s, nil
 }
 
 // httpFlags shape the public listener.

@@ -15,15 +15,16 @@ const module = "github.com/hookproof/hookproof/"
 // allowedImports is the import graph: what each package may import of this module. Imports go one way, from the command to
 // the roles to pkg, and roles never import each other.
 var allowedImports = map[string][]string{
-	"pkg/cmd/hookproof":           {"ingress", "verifier", "provisioner", "pkg/admin", "pkg/audit", "pkg/bus", "pkg/event", "pkg/explain", "pkg/genesys", "pkg/genesys/genesystest", "pkg/health", "pkg/policy", "pkg/redrive", "pkg/secret", "pkg/signature", "pkg/telemetry", "pkg/webhook"},
+	"pkg/cmd/hookproof":           {"ingress", "verifier", "provisioner", "pkg/admin", "pkg/audit", "pkg/bus", "pkg/console", "pkg/event", "pkg/explain", "pkg/genesys", "pkg/genesys/genesystest", "pkg/health", "pkg/policy", "pkg/redrive", "pkg/secret", "pkg/signature", "pkg/telemetry", "pkg/webhook"},
 	"ingress":                     {"pkg/bus", "pkg/event", "pkg/policy", "pkg/route", "pkg/telemetry"},
 	"verifier":                    {"pkg/bus", "pkg/check", "pkg/event", "pkg/failpoint", "pkg/jsonpointer", "pkg/policy", "pkg/signature", "pkg/telemetry"},
 	"provisioner":                 {"pkg/bus", "pkg/event", "pkg/failpoint", "pkg/genesys", "pkg/policy", "pkg/route", "pkg/secret", "pkg/signature", "pkg/telemetry", "pkg/webhook"},
-	"pkg/admin":                   {},
+	"pkg/admin":                   {"pkg/secret"},
 	"pkg/audit":                   {"pkg/admin", "pkg/bus", "pkg/event", "pkg/policy", "pkg/telemetry"},
 	"pkg/bus":                     {},
 	"pkg/bus/bustest":             {"pkg/bus"},
 	"pkg/check":                   {"pkg/event", "pkg/policy"},
+	"pkg/console":                 {"pkg/admin", "pkg/audit", "pkg/bus", "pkg/event", "pkg/health", "pkg/redrive", "pkg/webhook"},
 	"pkg/event":                   {},
 	"pkg/explain":                 {"pkg/bus", "pkg/check", "pkg/event", "pkg/policy", "pkg/redrive", "pkg/telemetry"},
 	"pkg/failpoint":               {},

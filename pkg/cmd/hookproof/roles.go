@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,6 +13,7 @@ import (
 	"github.com/hookproof/hookproof/pkg/admin"
 	"github.com/hookproof/hookproof/pkg/audit"
 	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/console"
 	"github.com/hookproof/hookproof/pkg/health"
 	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/secret"
@@ -29,18 +31,23 @@ type pool struct {
 	bus   *bus.Bus
 	tel   *telemetry.Telemetry
 	admin *admin.Server
-	watch health.Config // what gauges show
+	watch health.Config  // what gauges show
+	shows console.Config // what the console shows beside that; without outcomes and webhooks there is none
 	roles []func(ctx context.Context) error
 }
 
 // newPool returns a pool for a connected bus, with the checks that every role has.
 func newPool(ctx context.Context, name string, f adminFlags, b *bus.Bus, p *process) (*pool, error) {
 	keepHeapRoom(p.lookupEnv)
+	listener, err := f.newAdmin(p.log)
+	if err != nil {
+		return nil, err
+	}
 	tel, err := telemetry.Setup(ctx, telemetry.Config{Service: "hookproof-" + name, Version: version(), Getenv: p.lookupEnv, Log: p.log})
 	if err != nil {
 		return nil, err
 	}
-	r := &pool{p: p, bus: b, tel: tel, admin: admin.New(f.AdminHosts, p.log)}
+	r := &pool{p: p, bus: b, tel: tel, admin: listener, shows: console.Config{Instance: instance(name), Version: version(), TraceURL: f.TraceURL}}
 	r.admin.Handle("GET /metrics", tel.Handler())
 	r.admin.AddCheck(health.Bus(b))
 	r.admin.AddCheck(admin.Check{Name: "running", Run: func(context.Context) error {
@@ -58,6 +65,17 @@ func (r *pool) checkStreams(t bus.Topology, only ...string) {
 	r.admin.AddCheck(health.Clock(r.bus, bus.StreamUnverified))
 }
 
+// mountConsole adds the console, if the roles have anything to show on it but what the gauges tell.
+func (r *pool) mountConsole() {
+	if r.shows.Audit == nil && !r.shows.Webhooks {
+		return
+	}
+	r.shows.Streams, r.shows.Consumers = slices.Compact(slices.Clone(r.watch.Streams)), r.watch.Consumers
+	c := console.New(r.shows, r.bus, r.p.log)
+	c.Mount(r.admin)
+	r.add(c.Run)
+}
+
 func (r *pool) add(role func(ctx context.Context) error) { r.roles = append(r.roles, role) }
 
 // run runs the roles until ctx ends or one fails, and the admin listener until the roles are done.
@@ -67,6 +85,7 @@ func (r *pool) run(ctx context.Context, adminListen string) error {
 		return err
 	}
 	r.p.log.Info("admin listening", "address", l.Addr().String())
+	r.mountConsole()
 	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
 	var adminGroup errgroup.Group
 	adminGroup.Go(func() error { return r.admin.Run(adminCtx, l) })
@@ -126,7 +145,8 @@ func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
 func (r *pool) addVerifier(t bus.Topology, concurrency int, secrets secret.Resolver, report *verifier.Reporter) {
 	policies := policy.NewStore(r.bus, secrets, r.p.log)
 	v := verifier.New(verifier.Config{Name: instance("verifier"), Horizon: t.Horizon, Concurrency: concurrency, Meter: r.tel.Meter()}, r.bus, policies, report)
-	audit.New(r.bus, policies, r.p.log).Mount(r.admin)
+	r.shows.Audit = audit.New(r.bus, policies, r.p.log)
+	r.shows.Audit.Mount(r.admin)
 	r.admin.AddCheck(health.Loaded("policies", policies.Loaded()))
 	r.admin.AddCheck(health.Consumer(r.bus, bus.StreamUnverified, bus.ConsumerVerifier))
 	for _, stream := range []string{bus.StreamVerified, bus.StreamParked} { // full, they make the verifiers wait
@@ -153,6 +173,7 @@ func (r *pool) addProvisioner(f genesysFlags, c credentials, secrets secret.Reso
 	}
 	r.admin.AddCheck(health.Consumer(r.bus, bus.StreamConfig, bus.ConsumerProvisioner))
 	r.watch.Consumers = append(r.watch.Consumers, health.Durable{Stream: bus.StreamConfig, Consumer: bus.ConsumerProvisioner})
+	r.shows.Webhooks = true
 	r.add(provisioner.New(cfg, r.bus, r.p.log).Run)
 	return nil
 }

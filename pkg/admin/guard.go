@@ -1,0 +1,85 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/hookproof/hookproof/pkg/secret"
+)
+
+// ReadToken reads the admin token from a file, without the line's end. It has to be 16 bytes or longer.
+func ReadToken(path string) (secret.Text, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	token := secret.New(strings.TrimRight(string(b), "\r\n"))
+	return token, secret.CheckLength(token)
+}
+
+// SetToken makes everything that HandleProtected and HandlePrivate added ask for the token. Call it before Run.
+func (s *Server) SetToken(token secret.Text) { s.token = token }
+
+// HandleProtected adds a handler that asks for the token where one is set: as a bearer token, or as the password of Basic
+// authentication with any user name, which browsers can send.
+func (s *Server) HandleProtected(pattern string, h http.Handler) {
+	s.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.token.Len() > 0 && !s.authorized(r) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="hookproof admin", charset="UTF-8"`)
+			WriteJSON(w, http.StatusUnauthorized, map[string]string{"error": "unauthorized",
+				"message": "the admin token is needed: as a bearer token, or as the password with any user name"})
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+}
+
+// HandlePrivate adds a handler for people. It is protected; where no token is set, only connections to loopback are
+// answered, and never what a page of another origin asks for in a browser.
+func (s *Server) HandlePrivate(pattern string, h http.Handler) {
+	s.HandleProtected(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case s.token.Len() == 0 && !toLoopback(r):
+			WriteJSON(w, http.StatusForbidden, map[string]string{"error": "token_needed",
+				"message": "no admin token is set, so this is answered on loopback only: set HOOKPROOF_ADMIN_TOKEN_FILE"})
+		case !ownOrigin(r):
+			WriteJSON(w, http.StatusForbidden, map[string]string{"error": "foreign_origin", "message": "a page of another origin asked for this"})
+		default:
+			h.ServeHTTP(w, r)
+		}
+	}))
+}
+
+// authorized compares digests, so that the time taken tells nothing, the length included.
+func (s *Server) authorized(r *http.Request) bool {
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		_, given, _ = r.BasicAuth()
+	}
+	want, got := sha256.Sum256([]byte(s.token.Reveal())), sha256.Sum256([]byte(given))
+	return subtle.ConstantTimeCompare(want[:], got[:]) == 1
+}
+
+// toLoopback reports whether a request came over a connection to a loopback address.
+func toLoopback(r *http.Request) bool {
+	a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return false
+	}
+	host, _, err := net.SplitHostPort(a.String())
+	return err == nil && net.ParseIP(host).IsLoopback()
+}
+
+// ownOrigin reports whether a request comes from this listener's own pages, from no page, or from a link that a person
+// followed. A browser says which; another port of the same host is another origin to it.
+func ownOrigin(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return true
+	}
+	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+}
