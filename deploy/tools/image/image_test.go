@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
 const binary = "/ko-app/hookproof"
@@ -167,6 +168,23 @@ func TestPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	img, err := remote.Image(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkConfig(t, img)
+}
+
+// TestArchive reads back what docker load would.
+func TestArchive(t *testing.T) {
+	o := options{source: clone(t), platforms: "linux/amd64", archive: filepath.Join(t.TempDir(), "hookproof.tar"), tag: "local", sbom: t.TempDir()}
+	if err := run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	tag, err := name.NewTag("hookproof:local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := tarball.ImageFromPath(o.archive, &tag)
 	if err != nil {
 		t.Fatal(err)
 	}

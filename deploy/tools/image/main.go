@@ -19,6 +19,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/ko/pkg/build"
 	"github.com/google/ko/pkg/publish"
 )
@@ -30,6 +31,7 @@ type options struct {
 	source    string
 	platforms string
 	layout    string
+	archive   string
 	repo      string
 	tag       string
 	sbom      string
@@ -40,8 +42,9 @@ func main() {
 	flag.StringVar(&o.source, "source", "../../..", "the checkout to build from; the version is what git says of it")
 	flag.StringVar(&o.platforms, "platforms", "linux/amd64,linux/arm64", "platforms, comma-separated")
 	flag.StringVar(&o.layout, "layout", "", "write an OCI layout into this directory")
+	flag.StringVar(&o.archive, "archive", "", "write a file for docker load, podman load and kind load; of one platform")
 	flag.StringVar(&o.repo, "push", "", "push to this repository, such as registry.example.com/hookproof, as docker login lets you")
-	flag.StringVar(&o.tag, "tag", "", "tag of what is pushed; default: the version")
+	flag.StringVar(&o.tag, "tag", "", "tag of what is pushed or archived; default: the version")
 	flag.StringVar(&o.sbom, "sbom", "", "write an SPDX list of what each image holds into this directory")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -55,8 +58,8 @@ func main() {
 
 // run builds the image and hands it on. The digest is all that it prints on standard output.
 func run(ctx context.Context, o options) error {
-	if (o.layout == "") == (o.repo == "") {
-		return errors.New("either -layout or -push says where the image goes")
+	if len(strings.Fields(o.layout+" "+o.archive+" "+o.repo)) != 1 {
+		return errors.New("one of -layout, -archive and -push says where the image goes")
 	}
 	s, err := readSource(ctx, o.source)
 	if err != nil {
@@ -70,10 +73,30 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if o.layout != "" {
-		return writeLayout(o.layout, result)
+	if o.tag == "" {
+		o.tag = s.version
 	}
-	return o.push(ctx, s, result)
+	switch {
+	case o.layout != "":
+		return writeLayout(o.layout, result)
+	case o.archive != "":
+		return writeArchive(o.archive, o.tag, result)
+	}
+	return o.push(ctx, result)
+}
+
+// writeArchive writes an image as docker save does, named hookproof and the tag.
+func writeArchive(path, tag string, result build.Result) error {
+	img, ok := result.(v1.Image)
+	if !ok {
+		return errors.New("an archive holds the image of one platform: name one with -platforms")
+	}
+	ref, err := name.NewTag("hookproof:" + tag)
+	if err != nil {
+		return err
+	}
+	fmt.Println(ref)
+	return tarball.WriteToFile(path, ref, img)
 }
 
 // writeLayout adds the image to an OCI layout, which is made where there is none.
@@ -99,12 +122,8 @@ func writeLayout(dir string, result build.Result) error {
 }
 
 // push pushes the image, and the lists of what it holds beside it.
-func (o options) push(ctx context.Context, s source, result build.Result) error {
-	tag := o.tag
-	if tag == "" {
-		tag = s.version
-	}
-	to, err := publish.NewDefault(o.repo, publish.WithTags([]string{tag}), publish.WithAuthFromKeychain(authn.DefaultKeychain),
+func (o options) push(ctx context.Context, result build.Result) error {
+	to, err := publish.NewDefault(o.repo, publish.WithTags([]string{o.tag}), publish.WithAuthFromKeychain(authn.DefaultKeychain),
 		publish.WithNamer(func(repo, _ string) string { return repo }))
 	if err != nil {
 		return err
