@@ -20,7 +20,7 @@ func TestPagesCommands(t *testing.T) {
 	helps := map[string]string{}
 	known := variablesOfAll(t)
 	for _, page := range pages {
-		text := strings.NewReplacer("-n hookproof ", "", "--install hookproof ", "").Replace(codeOf(t, page)) // names in Kubernetes
+		text := strings.NewReplacer("-n hookproof ", "", "namespace hookproof ", "", "--install hookproof ", "").Replace(codeOf(t, page)) // names in Kubernetes
 		for _, m := range command.FindAllStringSubmatch(text, -1) {
 			help, ok := helps[m[1]]
 			if !ok {
