@@ -62,7 +62,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestEveryScrapedAndProvisioned wants each role scraped by Prometheus, and each Grafana file where Grafana looks.
+// TestMounts wants each file of those that watch where they look for it.
 func TestMounts(t *testing.T) {
 	p := load(t)
 	for service, targets := range map[string][]string{
