@@ -71,12 +71,16 @@ func (s *Server) Knows(webhook string) bool {
 	return ok
 }
 
-// watchFill notes when UNVERIFIED is so full that strangers have to stop.
+// watchFill notes when the stream is so full that strangers have to stop.
 func (s *Server) watchFill(ctx context.Context) {
+	stream := bus.StreamUnverified
+	if s.cfg.Hub != nil {
+		stream = bus.StreamBuffer
+	}
 	tick := time.NewTicker(fillInterval)
 	defer tick.Stop()
 	for {
-		if state, err := s.bus.State(ctx, bus.StreamUnverified, ""); err == nil {
+		if state, err := s.bus.State(ctx, stream, ""); err == nil {
 			full := state.Fill() >= strangersStop
 			if s.full.Swap(full) != full {
 				s.log.Warn("backlog crossed the mark for strangers", "refused", full, "fill", state.Fill())

@@ -29,6 +29,8 @@ type Config struct {
 
 	// InProcess connects to an embedded server without a socket. It overrides URL.
 	InProcess *Server
+	// Wait has Connect return at once when no server answers, or none accepts the credentials, and go on trying for ever.
+	Wait bool
 }
 
 // Limits of asynchronous publishing.
@@ -48,7 +50,7 @@ type Bus struct {
 }
 
 // Connect connects and keeps the connection: it reconnects for ever, without a buffer, because a claim or publish that was
-// buffered would go out after its deadline. It returns an error when no server answers at first.
+// buffered would go out after its deadline. It returns an error when no server answers at first, unless cfg.Wait is set.
 func Connect(cfg Config, log *slog.Logger) (*Bus, error) {
 	b := &Bus{log: log, api: cmp.Or(cfg.APIPrefix, "$JS.API") + "."}
 	opts, err := cfg.options(b)
@@ -86,6 +88,10 @@ func (cfg Config) options(b *Bus) ([]nats.Option, error) {
 	}
 	if cfg.InProcess != nil {
 		opts = append(opts, nats.InProcessServer(cfg.InProcess.srv))
+	}
+	if cfg.Wait {
+		// Without the second, the same authorization error twice, as while keys are changed, would end the connection for good.
+		opts = append(opts, nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort())
 	}
 	if cfg.Creds != "" {
 		opts = append(opts, nats.UserCredentials(cfg.Creds))
@@ -148,7 +154,10 @@ func (b *Bus) Close() {
 // Ready reports whether the bus can be reached now: it asks for a round trip.
 func (b *Bus) Ready(ctx context.Context) error {
 	if !b.nc.IsConnected() {
-		return fmt.Errorf("%w: %s", ErrUnavailable, b.nc.Status())
+		if err := b.nc.LastError(); err != nil {
+			return fmt.Errorf("%w: not connected: %w", ErrUnavailable, err)
+		}
+		return fmt.Errorf("%w: not connected", ErrUnavailable)
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
@@ -158,5 +167,5 @@ func (b *Bus) Ready(ctx context.Context) error {
 	return nil
 }
 
-// MaxPayload returns the size in bytes of the largest message, headers included.
+// MaxPayload returns the size in bytes of the largest message, headers included; 0 before the first connection.
 func (b *Bus) MaxPayload() int64 { return b.nc.MaxPayload() }

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookproof/hookproof/ingress"
+	"github.com/hookproof/hookproof/pkg/bus"
+)
+
+// TestEdgeOutlivesTheHub cuts an edge off its hub, kills it, starts it again while the hub is still away, and lets the hub
+// return. Whatever was accepted is verified once, as it came and with its own time of receipt.
+func TestEdgeOutlivesTheHub(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	e := newEdge(newRig(t, bus.Topology{}, 1), "")
+	e.send(5)
+	e.wire.cut()
+	e.send(20)
+	e.eventually("/readyz tells of the outage and of the backlog", func() bool {
+		text := e.readyz()
+		return strings.Contains(text, `"hub": "away`) && strings.Contains(text, `"buffer": "20 requests wait`)
+	})
+	if status, _ := e.post("unknown", nil, nil); status != 503 {
+		t.Errorf("a webhook that only the hub may know = %d, want 503: 404 is not tried again", status)
+	}
+	e.kill()
+	e.start("")
+	e.send(20)
+	before := time.Now()
+	e.wire.mend()
+	e.assertVerified()
+	e.forwarded()
+	t.Logf("verified %s after the hub returned", time.Since(before))
+	e.stop(t)
+}
+
+// TestForwarderKilled kills an edge when the hub has acknowledged a request and the buffer does not know it yet.
+func TestForwarderKilled(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	e := newEdge(newRig(t, bus.Topology{}, 1), "")
+	for range 2 {
+		e.wire.cut()
+		e.send(30)
+		e.kill()
+		e.wire.mend()
+		e.child = e.spawn(ingress.StepForwarded+":7:kill", e.args...)
+		e.killed(t)
+		e.start("")
+	}
+	e.assertVerified()
+	e.forwarded()
+}
+
+// TestLinkFlaps cuts the link again and again while events come in.
+func TestLinkFlaps(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	e := newEdge(newRig(t, bus.Topology{}, 1), "")
+	for i := range 12 {
+		e.send(25)
+		e.wire.cut()
+		e.send(5)
+		e.wire.mend()
+		if i%2 == 0 { // with and without time to connect again
+			e.eventually("the hub is back", func() bool { return strings.Contains(e.readyz(), `"hub": "takes`) })
+		}
+	}
+	e.assertVerified()
+	e.forwarded()
+}
+
+// TestEdgeWaitsForRoom fills the hub, which nobody empties: the backlog stays at the edge until somebody does.
+func TestEdgeWaitsForRoom(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	topology := bus.Topology{MaxStorage: 1 << 20} // 256 KiB for UNVERIFIED
+	e := newEdge(newRig(t, topology, 0), "")
+	e.send(700)
+	e.eventually("the hub is full, and the edge says so", func() bool {
+		return strings.Contains(e.readyz(), "UNVERIFIED of the hub: stream full") || strings.Contains(e.readyz(), "maximum bytes exceeded")
+	})
+	e.addVerifier(topology, nil)
+	e.assertVerified()
+	e.forwarded()
+}
+
+// TestEdgeStops ends an edge as an operator does: it forwards what it can, and what it cannot is there at the next start.
+func TestEdgeStops(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	e := newEdge(newRig(t, bus.Topology{}, 1), "")
+	e.wire.cut()
+	e.send(300)
+	e.wire.mend()
+	e.eventually("the hub is back", func() bool { return strings.Contains(e.readyz(), `"hub": "takes`) })
+	e.stop(t)
+	if !strings.Contains(e.logs.String(), "the buffer is empty") {
+		t.Error("an edge with its hub stopped before its buffer was empty")
+	}
+	e.wire.cut()
+	e.start("")
+	e.send(3)
+	e.stop(t)
+	if !strings.Contains(e.logs.String(), `"msg":"requests stay in the buffer until the next start","requests":3`) {
+		t.Error("an edge without its hub did not say what it keeps")
+	}
+	e.wire.mend()
+	e.start("")
+	e.assertVerified()
+}
+
+// TestBufferFull fills a buffer: its sender is told to come again, and what was accepted before arrives.
+func TestBufferFull(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	e := newEdge(newRig(t, bus.Topology{}, 1), "", "--buffer-max-bytes", "16777216")
+	e.wire.cut()
+	body := append([]byte(`{"filler":"`), append([]byte(strings.Repeat("x", 400<<10)), `"}`...)...)
+	refused := 0
+	for i := 0; i < 60 && refused == 0; i++ {
+		b := append([]byte(nil), body...)
+		b[12+i] = 'y'
+		before := time.Now()
+		status, id := e.post("genesys", signed(b), b)
+		switch status {
+		case 200:
+			e.sent = append(e.sent, sent{id, b, before, time.Now()})
+		case 503:
+			refused++
+		default:
+			t.Fatalf("status %d", status)
+		}
+	}
+	if len(e.sent) < 35 || refused == 0 {
+		t.Errorf("%d requests of 400 KiB accepted in 16 MiB, %d refused", len(e.sent), refused)
+	}
+	e.eventually("not ready any more", func() bool { return e.readyz() == "" })
+	e.wire.mend()
+	e.assertVerified()
+	e.eventually("ready again", func() bool { return e.readyz() != "" })
+	e.send(1)
+	e.assertVerified()
+}
