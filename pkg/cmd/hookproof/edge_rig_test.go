@@ -110,16 +110,23 @@ type sent struct {
 	before, after time.Time
 }
 
-// newEdge starts an edge, with further flags, and configures the webhook genesys, which the edge then knows.
-func newEdge(r *rig, failpoint string, flags ...string) *edge {
+// newEdge starts an edge of the rig's server, with further flags, and configures the webhook genesys, which the edge then knows.
+func newEdge(r *rig, flags ...string) *edge {
 	r.t.Helper()
-	e := &edge{rig: r, wire: newWire(r.t, r.server.URL())}
+	e := edgeOf(r, r.server.URL(), flags...)
+	e.start("")
+	r.configure(policy.Policy{Webhook: "genesys", Scheme: scheme(r.t, signature.NameGenesysWebhook)})
+	return e
+}
+
+// edgeOf returns an edge of a hub, to be started.
+func edgeOf(r *rig, hub string, flags ...string) *edge {
+	r.t.Helper()
+	e := &edge{rig: r, wire: newWire(r.t, hub)}
 	public, admin := freeAddress(r.t), freeAddress(r.t)
 	r.url, e.admin = "http://"+public+"/webhooks/", "http://"+admin
 	e.args = append([]string{"ingress", "--nats-url", "nats://" + e.wire.Addr().String(), "--listen", public, "--admin-listen", admin,
 		"--stranger-rate", "1e6", "--stranger-burst", "1000000", "--buffer-dir", r.t.TempDir()}, flags...)
-	e.start(failpoint)
-	r.configure(policy.Policy{Webhook: "genesys", Scheme: scheme(r.t, signature.NameGenesysWebhook)})
 	return e
 }
 
@@ -167,10 +174,22 @@ func (e *edge) kill() {
 func (e *edge) send(n int) {
 	e.t.Helper()
 	for range n {
-		body := fmt.Appendf(nil, "{\"number\": %d,\n \"text\": \"caf\u00e9 \x00 \xff\"}", len(e.sent))
-		before := time.Now()
-		e.sent = append(e.sent, sent{e.accept("genesys", signed(body), body), body, before, time.Now()})
+		if status := e.sendOne(0); status != http.StatusOK {
+			e.t.Fatalf("event %d = %d, want 200", len(e.sent), status)
+		}
 	}
+}
+
+// sendOne sends a genuine event with so many bytes beside the usual ones, and returns the status.
+func (e *edge) sendOne(more int) int {
+	e.t.Helper()
+	body := fmt.Appendf(nil, "{\"number\": %d,\n \"text\": \"caf\u00e9 \x00 \xff%s\"}", len(e.sent), strings.Repeat("x", more))
+	before := time.Now()
+	status, id := e.post("genesys", signed(body), body)
+	if status == http.StatusOK {
+		e.sent = append(e.sent, sent{id, body, before, time.Now()})
+	}
+	return status
 }
 
 // assertVerified waits until each event that was accepted is verified, and asserts that this was once, as it came.
@@ -182,7 +201,7 @@ func (e *edge) assertVerified() {
 			e.t.Fatalf("%s: %s %s", s.id, o.Subject, o.Header.Get(event.HeaderReason))
 		}
 		if !bytes.Equal(o.Data, s.body) {
-			e.t.Errorf("%s: body %q, want %q", s.id, o.Data, s.body)
+			e.t.Errorf("%s: body %.100q, want %.100q", s.id, o.Data, s.body)
 		}
 		at, err := time.Parse(time.RFC3339Nano, o.Header.Get(event.HeaderReceivedAt))
 		if err != nil || at.Before(s.before.Round(0)) || at.After(s.after.Round(0)) {

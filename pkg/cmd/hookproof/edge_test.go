@@ -13,8 +13,9 @@ import (
 // return. Whatever was accepted is verified once, as it came and with its own time of receipt.
 func TestEdgeOutlivesTheHub(t *testing.T) {
 	t.Parallel() // it waits more than it works
-	e := newEdge(newRig(t, bus.Topology{}, 1), "")
+	e := newEdge(newRig(t, bus.Topology{}, 1))
 	e.send(5)
+	e.forwarded()
 	e.wire.cut()
 	e.send(20)
 	e.eventually("/readyz tells of the outage and of the backlog", func() bool {
@@ -38,7 +39,7 @@ func TestEdgeOutlivesTheHub(t *testing.T) {
 // TestForwarderKilled kills an edge when the hub has acknowledged a request and the buffer does not know it yet.
 func TestForwarderKilled(t *testing.T) {
 	t.Parallel() // it waits more than it works
-	e := newEdge(newRig(t, bus.Topology{}, 1), "")
+	e := newEdge(newRig(t, bus.Topology{}, 1))
 	for range 2 {
 		e.wire.cut()
 		e.send(30)
@@ -55,7 +56,7 @@ func TestForwarderKilled(t *testing.T) {
 // TestLinkFlaps cuts the link again and again while events come in.
 func TestLinkFlaps(t *testing.T) {
 	t.Parallel() // it waits more than it works
-	e := newEdge(newRig(t, bus.Topology{}, 1), "")
+	e := newEdge(newRig(t, bus.Topology{}, 1))
 	for i := range 12 {
 		e.send(25)
 		e.wire.cut()
@@ -72,9 +73,13 @@ func TestLinkFlaps(t *testing.T) {
 // TestEdgeWaitsForRoom fills the hub, which nobody empties: the backlog stays at the edge until somebody does.
 func TestEdgeWaitsForRoom(t *testing.T) {
 	t.Parallel() // it waits more than it works
-	topology := bus.Topology{MaxStorage: 1 << 20} // 256 KiB for UNVERIFIED
-	e := newEdge(newRig(t, topology, 0), "")
-	e.send(700)
+	topology := bus.Topology{MaxStorage: 8 << 20} // 2 MiB for UNVERIFIED
+	e := newEdge(newRig(t, topology, 0))
+	for range 240 {
+		if status := e.sendOne(10 << 10); status != 200 {
+			t.Fatalf("status %d", status)
+		}
+	}
 	e.eventually("the hub is full, and the edge says so", func() bool {
 		return strings.Contains(e.readyz(), "UNVERIFIED of the hub: stream full") || strings.Contains(e.readyz(), "maximum bytes exceeded")
 	})
@@ -86,7 +91,7 @@ func TestEdgeWaitsForRoom(t *testing.T) {
 // TestEdgeStops ends an edge as an operator does: it forwards what it can, and what it cannot is there at the next start.
 func TestEdgeStops(t *testing.T) {
 	t.Parallel() // it waits more than it works
-	e := newEdge(newRig(t, bus.Topology{}, 1), "")
+	e := newEdge(newRig(t, bus.Topology{}, 1))
 	e.wire.cut()
 	e.send(300)
 	e.wire.mend()
@@ -110,26 +115,20 @@ func TestEdgeStops(t *testing.T) {
 // TestBufferFull fills a buffer: its sender is told to come again, and what was accepted before arrives.
 func TestBufferFull(t *testing.T) {
 	t.Parallel() // it waits more than it works
-	e := newEdge(newRig(t, bus.Topology{}, 1), "", "--buffer-max-bytes", "16777216")
+	e := newEdge(newRig(t, bus.Topology{}, 1), "--buffer-max-bytes", "16777216")
 	e.wire.cut()
-	body := append([]byte(`{"filler":"`), append([]byte(strings.Repeat("x", 400<<10)), `"}`...)...)
 	refused := 0
-	for i := 0; i < 60 && refused == 0; i++ {
-		b := append([]byte(nil), body...)
-		b[12+i] = 'y'
-		before := time.Now()
-		status, id := e.post("genesys", signed(b), b)
-		switch status {
+	for len(e.sent) < 200 && refused == 0 {
+		switch status := e.sendOne(100 << 10); status {
 		case 200:
-			e.sent = append(e.sent, sent{id, b, before, time.Now()})
 		case 503:
 			refused++
 		default:
 			t.Fatalf("status %d", status)
 		}
 	}
-	if len(e.sent) < 35 || refused == 0 {
-		t.Errorf("%d requests of 400 KiB accepted in 16 MiB, %d refused", len(e.sent), refused)
+	if len(e.sent) < 140 || refused == 0 {
+		t.Errorf("%d requests of 100 KiB accepted in 16 MiB, %d refused", len(e.sent), refused)
 	}
 	e.eventually("not ready any more", func() bool { return e.readyz() == "" })
 	e.wire.mend()
