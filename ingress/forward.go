@@ -25,8 +25,8 @@ const (
 	forwardWithin = 6 * time.Second
 	// refusedAgain is how long after a refusal a request is offered to the hub again: its limits may have changed.
 	refusedAgain = 5 * time.Minute
-	// refusedRoom is how long to wait while there is no room for a refused request.
-	refusedRoom = time.Minute
+	// refusedWait is how long a refused request waits where the hub could not be asked, or there is no room for it.
+	refusedWait = time.Minute
 	// refusedAtOnce is how many refused requests are offered at once.
 	refusedAtOnce = 4
 )
@@ -72,9 +72,6 @@ func (f *Forwarder) Run(ctx context.Context, capture func(context.Context) error
 	defer stop()
 	var g errgroup.Group
 	g.Go(func() error { f.forward(forwarding); return nil })
-	g.Go(func() error {
-		return f.local.Consume(forwarding, bus.StreamRefused, bus.ConsumerRefused, refusedAtOnce, forwardWithin, f.offerAgain)
-	})
 	g.Go(func() error {
 		taken := func(context.Context, *bus.Delivery) error { return nil }
 		return f.local.Consume(forwarding, bus.StreamBuffer, bus.ConsumerProbe, 1, 0, taken)
@@ -132,6 +129,9 @@ func (f *Forwarder) round(ctx context.Context) (stored bool, err error) {
 	var g errgroup.Group
 	g.Go(func() error { f.watch(ctx, end); return nil })
 	g.Go(func() error {
+		return f.local.Consume(ctx, bus.StreamRefused, bus.ConsumerRefused, refusedAtOnce, forwardWithin, f.offerAgain)
+	})
+	g.Go(func() error {
 		return f.local.Consume(ctx, bus.StreamBuffer, bus.ConsumerForwarder, f.cfg.InFlight, forwardWithin, func(ctx context.Context, d *bus.Delivery) error {
 			err := f.pass(ctx, d)
 			if err == nil {
@@ -174,7 +174,7 @@ func (f *Forwarder) setAside(ctx context.Context, d *bus.Delivery, refusal error
 	m := event.Forwarded(d.Msg)
 	m.Subject = bus.RefusedRoot + "." + webhookIn(m.Subject)
 	if _, err := f.local.Publish(ctx, m); err != nil {
-		return bus.RetryAfter(fmt.Errorf("%w: %w: %w", errNoRoom, refusal, err), refusedRoom)
+		return bus.RetryAfter(fmt.Errorf("%w: %w: %w", errNoRoom, refusal, err), refusedWait)
 	}
 	f.count.refused(ctx)
 	f.log.Error("the hub refuses a request for good; it is kept in "+bus.StreamRefused, "id", m.Header.Get(event.HeaderID),
@@ -184,13 +184,13 @@ func (f *Forwarder) setAside(ctx context.Context, d *bus.Delivery, refusal error
 
 // offerAgain offers a request that the hub has refused once more.
 func (f *Forwarder) offerAgain(ctx context.Context, d *bus.Delivery) error {
-	if s := f.link.state(); s.Away {
-		return bus.RetryAfter(errors.New("the hub is away"), refusedRoom)
-	}
 	d.Msg.Subject = event.Unverified + "." + webhookIn(d.Msg.Subject)
 	ack, err := f.offer(ctx, d)
-	if err != nil {
+	switch {
+	case errors.Is(err, bus.ErrTooLarge):
 		return bus.RetryAfter(err, refusedAgain)
+	case err != nil:
+		return bus.RetryAfter(err, refusedWait)
 	}
 	f.count.forwarded(ctx, ack.Duplicate)
 	return nil
