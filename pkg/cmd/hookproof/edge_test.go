@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookproof/hookproof/ingress"
 	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/event"
 )
 
 // TestEdgeOutlivesTheHub cuts an edge off its hub, kills it, starts it again while the hub is still away, and lets the hub
@@ -136,4 +137,33 @@ func TestBufferFull(t *testing.T) {
 	e.eventually("ready again", func() bool { return e.readyz() != "" })
 	e.send(1)
 	e.assertVerified()
+}
+
+// TestEdgeBeyondTheHorizon has an outage that is longer than the horizon, which is 2 s here and an hour by default. What
+// was accepted is verified and says that it may come twice; the copy of an event, which cannot be told from that very event
+// any more, is parked.
+func TestEdgeBeyondTheHorizon(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	topology := bus.Topology{Horizon: 2 * time.Second}
+	e := newEdge(newRig(t, topology, 1), "--horizon", "2s")
+	e.forwarded()
+	e.wire.cut()
+	body := []byte(`{"sent":"twice"}`)
+	h := signed(body)
+	first, second := e.accept("genesys", h, body), e.accept("genesys", h, body)
+	since := time.Now()
+	e.eventually("the horizon is passed", func() bool { return time.Since(since) > topology.Horizon })
+	e.wire.mend()
+	verified := 0
+	for _, id := range []string{first, second} {
+		switch o := e.outcome(id); {
+		case o.Subject == "verified.genesys" && o.Header.Get(event.HeaderPossibleDuplicate) == "true":
+			verified++
+		case o.Subject != "parked.genesys":
+			t.Errorf("%s: %s %v", id, o.Subject, o.Header)
+		}
+	}
+	if verified != 1 {
+		t.Errorf("%d of two copies verified, want 1", verified)
+	}
 }
