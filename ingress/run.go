@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/hookproof/hookproof/pkg/bus"
 )
 
 // Time-outs of the public server. Without them a few hundred slow connections hold it.
@@ -73,14 +71,10 @@ func (s *Server) Knows(webhook string) bool {
 
 // watchFill notes when the stream is so full that strangers have to stop.
 func (s *Server) watchFill(ctx context.Context) {
-	stream := bus.StreamUnverified
-	if s.cfg.Hub != nil {
-		stream = bus.StreamBuffer
-	}
 	tick := time.NewTicker(fillInterval)
 	defer tick.Stop()
 	for {
-		if state, err := s.bus.State(ctx, stream, ""); err == nil {
+		if state, err := s.bus.State(ctx, s.stream(), ""); err == nil {
 			full := state.Fill() >= strangersStop
 			if s.full.Swap(full) != full {
 				s.log.Warn("backlog crossed the mark for strangers", "refused", full, "fill", state.Fill())

@@ -77,6 +77,14 @@ func New(cfg Config, b *bus.Bus, tracer trace.Tracer, log *slog.Logger) *Server 
 		routes: routes}
 }
 
+// stream is where requests are stored.
+func (s *Server) stream() string {
+	if s.cfg.Hub != nil {
+		return bus.StreamBuffer
+	}
+	return bus.StreamUnverified
+}
+
 // ServeHTTP captures one request: 200 once it is stored, else a refusal.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{began: time.Now(), status: http.StatusOK}

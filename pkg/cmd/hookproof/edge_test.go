@@ -23,6 +23,10 @@ func TestEdgeOutlivesTheHub(t *testing.T) {
 		text := e.readyz()
 		return strings.Contains(text, `"hub": "away`) && strings.Contains(text, `"buffer": "20 requests wait`)
 	})
+	e.eventually("and so do the metrics", func() bool {
+		_, text := get(t, e.admin+"/metrics")
+		return strings.Contains(text, "hookproof_hub_reachable 0\n") && strings.Contains(text, `hookproof_stream_messages{stream="BUFFER"} 20`)
+	})
 	if status, _ := e.post("unknown", nil, nil); status != 503 {
 		t.Errorf("a webhook that only the hub may know = %d, want 503: 404 is not tried again", status)
 	}
