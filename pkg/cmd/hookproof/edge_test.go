@@ -77,7 +77,7 @@ func TestLinkFlaps(t *testing.T) {
 
 // TestEdgeWaitsForRoom fills the hub, which nobody empties: the backlog stays at the edge until somebody does.
 func TestEdgeWaitsForRoom(t *testing.T) {
-	t.Parallel() // it waits more than it works
+	t.Parallel()                                  // it waits more than it works
 	topology := bus.Topology{MaxStorage: 8 << 20} // 2 MiB for UNVERIFIED
 	e := newEdge(newRig(t, topology, 0))
 	for range 240 {
