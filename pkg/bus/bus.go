@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -47,6 +48,7 @@ type Bus struct {
 	js  jetstream.JetStream
 	api string // prefix of the JetStream API's subjects, with the last dot
 	log *slog.Logger
+	why atomic.Pointer[error] // what the last try to connect again failed with
 }
 
 // Connect connects and keeps the connection: it reconnects for ever, without a buffer, because a claim or publish that was
@@ -85,6 +87,7 @@ func (cfg Config) options(b *Bus) ([]nats.Option, error) {
 		nats.ReconnectJitter(250*time.Millisecond, 500*time.Millisecond), nats.Timeout(5 * time.Second),
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
 		nats.ErrorHandler(b.onError), nats.DisconnectErrHandler(b.onDisconnect), nats.ReconnectHandler(b.onReconnect),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.why.Store(&err) }),
 	}
 	if cfg.InProcess != nil {
 		opts = append(opts, nats.InProcessServer(cfg.InProcess.srv))
@@ -154,10 +157,7 @@ func (b *Bus) Close() {
 // Ready reports whether the bus can be reached now: it asks for a round trip.
 func (b *Bus) Ready(ctx context.Context) error {
 	if !b.nc.IsConnected() {
-		if err := b.nc.LastError(); err != nil {
-			return fmt.Errorf("%w: not connected: %w", ErrUnavailable, err)
-		}
-		return fmt.Errorf("%w: not connected", ErrUnavailable)
+		return fmt.Errorf("%w: not connected%s", ErrUnavailable, b.reason())
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
@@ -165,6 +165,17 @@ func (b *Bus) Ready(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return nil
+}
+
+// reason tells why there is no connection, as far as it is known: what the server answered, or why none did.
+func (b *Bus) reason() string {
+	if err := b.nc.LastError(); err != nil {
+		return ": " + err.Error()
+	}
+	if err := b.why.Load(); err != nil {
+		return ": " + (*err).Error()
+	}
+	return ""
 }
 
 // MaxPayload returns the size in bytes of the largest message, headers included; 0 before the first connection.

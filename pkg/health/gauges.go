@@ -25,6 +25,7 @@ type Config struct {
 	Consumers []Durable     // whose backlog counts
 	Interval  time.Duration // default DefaultInterval
 	Local     bool          // the server runs in this process, so that its clock tells nothing
+	Also      *Watcher      // of another server, without a meter: the gauges show its readings too
 }
 
 // Durable names a durable consumer.
@@ -58,7 +59,8 @@ const (
 	gaugeClock       = "hookproof.clock.offset"
 )
 
-// NewWatcher returns a watcher whose gauges are in the meter; Run feeds them.
+// NewWatcher returns a watcher whose gauges are in the meter; Run feeds them. A meter has one watcher, since a second one's
+// gauges of the same names would never be asked. A nil meter measures nothing.
 func NewWatcher(cfg Config, b *bus.Bus, meter metric.Meter, log *slog.Logger) *Watcher {
 	if cfg.Interval <= 0 {
 		cfg.Interval = DefaultInterval
@@ -76,12 +78,15 @@ func NewWatcher(cfg Config, b *bus.Bus, meter metric.Meter, log *slog.Logger) *W
 		{Name: gaugeClock, Unit: "s", Description: "How far this machine's clock is ahead of the NATS server's."},
 	} {
 		g.Observe = func(report func(float64, ...attribute.KeyValue)) { w.report(g.Name, report) }
-		g.Register(meter)
+		g.Register(telemetry.MeterOr(meter))
 	}
 	return w
 }
 
 func (w *Watcher) report(gauge string, report func(float64, ...attribute.KeyValue)) {
+	if w.cfg.Also != nil {
+		w.cfg.Also.report(gauge, report)
+	}
 	latest := w.latest.Load()
 	if latest == nil {
 		return

@@ -114,8 +114,8 @@ func (r *pool) addBuffered(c *ingressCmd, hub *bus.Bus) error {
 		return err
 	}
 	f := ingress.NewForwarder(ingress.ForwardConfig{Topology: c.topology(), Grace: c.BufferDrain, Meter: r.tel.Meter()}, r.bus, hub, r.p.log)
-	far := health.NewWatcher(health.Config{Streams: []string{bus.StreamUnverified}}, hub, r.tel.Meter(), r.p.log)
-	r.watch.Streams, r.watch.Local = append(r.watch.Streams, bus.StreamRefused), true
+	far := health.NewWatcher(health.Config{Streams: []string{bus.StreamUnverified}}, hub, nil, r.p.log)
+	r.watch.Streams, r.watch.Local, r.watch.Also = append(r.watch.Streams, bus.StreamRefused), true, far
 	r.watch.Consumers = append(r.watch.Consumers, health.Durable{Stream: bus.StreamBuffer, Consumer: bus.ConsumerForwarder})
 	r.admin.AddCheck(admin.Check{Name: "buffer", Run: r.bus.ProbeBuffer, Detail: backlog(r.bus)})
 	r.admin.AddCheck(admin.Check{Name: "hub", Run: func(context.Context) error { return nil }, Detail: reach(f)})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,15 @@ func TestEdgeOutlivesTheHub(t *testing.T) {
 	e := newEdge(newRig(t, bus.Topology{}, 1))
 	e.send(5)
 	e.forwarded()
+	e.eventually("the metrics tell of both sides", func() bool {
+		found := scrape(t, e.admin)
+		var streams []string
+		for _, labels := range found["hookproof_stream_messages"] {
+			streams = append(streams, labels["stream"])
+		}
+		slices.Sort(streams)
+		return slices.Equal(streams, []string{bus.StreamBuffer, bus.StreamRefused, bus.StreamUnverified}) && found["hookproof_clock_offset_seconds"] != nil
+	})
 	e.wire.cut()
 	e.send(20)
 	e.eventually("/readyz tells of the outage and of the backlog", func() bool {
