@@ -4,4 +4,7 @@
 //
 // Server.ServeHTTP in server.go is the life of one request: route, budget, capture, store, answer. The sender's address is
 // resolved once, in client.go; answer.go is the only place that maps what happened to a status.
+//
+// With a buffer the server stores on an embedded NATS server beside it, and the Forwarder in forward.go takes what is there
+// to the hub, where the verifiers are, whenever link.go finds it fit.
 package ingress

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/hookproof/hookproof/pkg/bus"
 )
 
 // Time-outs of the public server. Without them a few hundred slow connections hold it.
@@ -71,12 +69,12 @@ func (s *Server) Knows(webhook string) bool {
 	return ok
 }
 
-// watchFill notes when UNVERIFIED is so full that strangers have to stop.
+// watchFill notes when the stream is so full that strangers have to stop.
 func (s *Server) watchFill(ctx context.Context) {
 	tick := time.NewTicker(fillInterval)
 	defer tick.Stop()
 	for {
-		if state, err := s.bus.State(ctx, bus.StreamUnverified, ""); err == nil {
+		if state, err := s.bus.State(ctx, s.stream(), ""); err == nil {
 			full := state.Fill() >= strangersStop
 			if s.full.Swap(full) != full {
 				s.log.Warn("backlog crossed the mark for strangers", "refused", full, "fill", state.Fill())

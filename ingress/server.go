@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -26,7 +27,7 @@ const (
 	storeWithin = 8 * time.Second
 	// storeAttempt bounds one try to store, so that several fit.
 	storeAttempt = 3 * time.Second
-	// strangersStop is the fill of UNVERIFIED above which only addresses inside an allowlist are captured.
+	// strangersStop is the fill of the stream above which only addresses inside an allowlist are captured.
 	strangersStop = 0.8
 )
 
@@ -40,19 +41,25 @@ type Config struct {
 	Commit         bus.Commit    // how what arrives together is stored; default bus.CommitFast
 	Drain          time.Duration // how long requests in flight may take once the server is told to stop; default 15 s
 	Meter          metric.Meter  // what requests are measured with; nil measures nothing
+
+	// Hub is where a Forwarder takes what is stored, and where the routes are; the bus that requests are stored on is then
+	// that of a buffer. Nil stores them where the verifiers are.
+	Hub *bus.Bus
+	// RouteCache is the path of a file that keeps the routes for a start without the hub; empty for none.
+	RouteCache string
 }
 
 // Server is the public HTTP server. It is safe for concurrent use.
 type Server struct {
 	cfg     Config
 	bus     *bus.Bus
-	stream  *bus.Publisher // of UNVERIFIED
-	routes  *bus.Mirror[route.Route]
+	storage *bus.Publisher // of stream
+	routes  *route.Table
 	observe *observer
 	publish *telemetry.Publishing
 	log     *slog.Logger
 	budgets *budgets
-	full    atomic.Bool // UNVERIFIED is filled to strangersStop
+	full    atomic.Bool // the stream is filled to strangersStop
 }
 
 // New returns a server that captures for the routes of the bus. Run starts it.
@@ -69,9 +76,18 @@ func New(cfg Config, b *bus.Bus, tracer trace.Tracer, log *slog.Logger) *Server 
 	if cfg.Commit == "" {
 		cfg.Commit = bus.CommitFast
 	}
-	return &Server{cfg: cfg, bus: b, stream: b.NewPublisher(cfg.Commit), log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
+	routes := route.NewTable(cmp.Or(cfg.Hub, b), cfg.RouteCache, log)
+	return &Server{cfg: cfg, bus: b, storage: b.NewPublisher(cfg.Commit), log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
 		observe: newObserver(tracer, cfg.Meter), publish: telemetry.NewPublishing(tracer, cfg.Meter),
-		routes: bus.NewMirror(b, bus.BucketRoutes, route.Decode, log)}
+		routes: routes}
+}
+
+// stream is where requests are stored.
+func (s *Server) stream() string {
+	if s.cfg.Hub != nil {
+		return bus.StreamBuffer
+	}
+	return bus.StreamUnverified
 }
 
 // ServeHTTP captures one request: 200 once it is stored, else a refusal.
@@ -178,13 +194,17 @@ func (s *Server) bodyLimit(rt route.Route) int64 {
 	if limit <= 0 {
 		limit = route.DefaultMaxBody
 	}
-	return min(limit, s.bus.MaxPayload()-int64(busRoom))
+	most := s.bus.MaxPayload()
+	if s.cfg.Hub != nil && s.cfg.Hub.MaxPayload() > 0 { // as far as that is known yet
+		most = min(most, s.cfg.Hub.MaxPayload())
+	}
+	return min(limit, most-int64(busRoom))
 }
 
 // store stores a message, trying again under the same id while the outcome is unknown and the deadline allows.
 func (s *Server) store(ctx context.Context, m *nats.Msg, deadline time.Time) error {
 	for {
-		_, err := s.stream.Publish(ctx, m, min(storeAttempt, time.Until(deadline)))
+		_, err := s.storage.Publish(ctx, m, min(storeAttempt, time.Until(deadline)))
 		if err == nil || !errors.Is(err, bus.ErrUnavailable) {
 			return err
 		}

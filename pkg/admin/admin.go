@@ -25,10 +25,11 @@ const (
 	drainTimeout = 5 * time.Second
 )
 
-// Check reports why a role is not ready, or nil.
+// Check reports why a role is not ready, or nil. Detail, where not nil, says what is shown in place of "ok".
 type Check struct {
-	Name string
-	Run  func(ctx context.Context) error
+	Name   string
+	Run    func(ctx context.Context) error
+	Detail func(ctx context.Context) string
 }
 
 // Server answers /healthz, /readyz and what Handle adds.
@@ -69,6 +70,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		if err := c.Run(ctx); err != nil {
 			answer.Checks[c.Name] = err.Error()
 			answer.Status, status = "not ready", http.StatusServiceUnavailable
+		} else if c.Detail != nil {
+			answer.Checks[c.Name] = c.Detail(ctx)
 		}
 	}
 	WriteJSON(w, status, answer)

@@ -117,3 +117,22 @@ func TestHandle(t *testing.T) {
 		t.Errorf("GET /extra with a foreign host = %d", status)
 	}
 }
+
+// TestDetail shows a check's own words while it passes, and its error otherwise.
+func TestDetail(t *testing.T) {
+	s := admin.New(nil, bustest.Log(t))
+	var fault error
+	s.AddCheck(admin.Check{Name: "buffer", Run: func(context.Context) error { return fault }, Detail: func(context.Context) string { return "3 wait" }})
+	address := serve(t, s)
+	for _, c := range []struct {
+		fault  error
+		status int
+		want   string
+	}{{nil, 200, "3 wait"}, {errors.New("full"), 503, "full"}} {
+		fault = c.fault
+		status, body := get(t, address, "/readyz", "localhost")
+		if got := body["checks"].(map[string]any)["buffer"]; status != c.status || got != c.want {
+			t.Errorf("/readyz = %d %v, want %d %q", status, got, c.status, c.want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,6 +32,8 @@ type Config struct {
 
 	// InProcess connects to an embedded server without a socket. It overrides URL.
 	InProcess *Server
+	// Wait has Connect return at once when no server answers, or none accepts the credentials, and go on trying for ever.
+	Wait bool
 }
 
 // Limits of asynchronous publishing.
@@ -47,13 +50,14 @@ type Bus struct {
 	js  jetstream.JetStream
 	api string // prefix of the JetStream API's subjects, with the last dot
 	log *slog.Logger
+	why atomic.Pointer[error] // what the last try to connect again failed with
 
 	mu         sync.Mutex
 	publishers []*Publisher // to tell of a lost connection
 }
 
 // Connect connects and keeps the connection: it reconnects for ever, without a buffer, because a claim or publish that was
-// buffered would go out after its deadline. It returns an error when no server answers at first.
+// buffered would go out after its deadline. It returns an error when no server answers at first, unless cfg.Wait is set.
 func Connect(cfg Config, log *slog.Logger) (*Bus, error) {
 	b := &Bus{log: log, api: cmp.Or(cfg.APIPrefix, "$JS.API") + "."}
 	opts, err := cfg.options(b)
@@ -88,9 +92,14 @@ func (cfg Config) options(b *Bus) ([]nats.Option, error) {
 		nats.ReconnectJitter(250*time.Millisecond, 500*time.Millisecond), nats.Timeout(5 * time.Second),
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
 		nats.ErrorHandler(b.onError), nats.DisconnectErrHandler(b.onDisconnect), nats.ReconnectHandler(b.onReconnect),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.why.Store(&err) }),
 	}
 	if cfg.InProcess != nil {
 		opts = append(opts, nats.InProcessServer(cfg.InProcess.srv))
+	}
+	if cfg.Wait {
+		// Without the second, the same authorization error twice, as while keys are changed, would end the connection for good.
+		opts = append(opts, nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort())
 	}
 	if cfg.Creds != "" {
 		opts = append(opts, nats.UserCredentials(cfg.Creds))
@@ -169,7 +178,7 @@ func (b *Bus) Close() {
 // Ready reports whether the bus can be reached now: it asks for a round trip.
 func (b *Bus) Ready(ctx context.Context) error {
 	if !b.nc.IsConnected() {
-		return fmt.Errorf("%w: %s", ErrUnavailable, b.nc.Status())
+		return fmt.Errorf("%w: not connected%s", ErrUnavailable, b.reason())
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
@@ -179,5 +188,16 @@ func (b *Bus) Ready(ctx context.Context) error {
 	return nil
 }
 
-// MaxPayload returns the size in bytes of the largest message, headers included.
+// reason tells why there is no connection, as far as it is known: what the server answered, or why none did.
+func (b *Bus) reason() string {
+	if err := b.nc.LastError(); err != nil {
+		return ": " + err.Error()
+	}
+	if err := b.why.Load(); err != nil {
+		return ": " + (*err).Error()
+	}
+	return ""
+}
+
+// MaxPayload returns the size in bytes of the largest message, headers included; 0 before the first connection.
 func (b *Bus) MaxPayload() int64 { return b.nc.MaxPayload() }

@@ -149,8 +149,11 @@ func (l *loop) handle(m jetstream.Msg, at time.Time) {
 	if err == nil {
 		err = m.Ack()
 	} else {
-		delay := retryDelay(err, d.Deliveries)
-		l.log.Warn("message given back", "sequence", d.Sequence, "deliveries", d.Deliveries, "delay", delay, "error", err)
+		delay, level := retryDelay(err, d.Deliveries), slog.LevelWarn
+		if l.ctx.Err() != nil {
+			level = slog.LevelDebug // what is in flight when the loop ends may well not get through
+		}
+		l.log.Log(l.work, level, "message given back", "sequence", d.Sequence, "deliveries", d.Deliveries, "delay", delay, "error", err)
 		err = m.NakWithDelay(delay)
 	}
 	if err != nil { // the message comes again after the acknowledgement wait

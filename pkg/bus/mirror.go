@@ -13,6 +13,8 @@ const (
 	mirrorInterval = 250 * time.Millisecond
 	// mirrorSpacing is how often it asks at most when somebody cannot wait.
 	mirrorSpacing = 100 * time.Millisecond
+	// mirrorRemind is how often it logs that it cannot.
+	mirrorRemind = time.Minute
 )
 
 // Mirror keeps a decoded copy of a bucket in memory and follows its changes. It creates no consumer, because a role that
@@ -27,11 +29,13 @@ type Mirror[T any] struct {
 	mu      sync.RWMutex
 	entries map[string]mirrored[T]
 	loaded  chan struct{} // closed once the bucket was read as it stood at the start
+	changed chan struct{} // takes one note of a change, for whoever asks
 
 	pass    chan struct{} // whoever has sent into it may follow the bucket and use the fields below
 	began   time.Time     // when the last pass without an error began
 	next    uint64        // the first sequence not yet seen
 	created time.Time     // of the bucket's stream
+	untold  bool          // entries have changed since changed was told
 }
 
 type mirrored[T any] struct {
@@ -44,7 +48,8 @@ type mirrored[T any] struct {
 // value in place.
 func NewMirror[T any](b *Bus, bucket string, decode func(Entry) (T, error), log *slog.Logger) *Mirror[T] {
 	return &Mirror[T]{bus: b, bucket: bucket, decode: decode, log: log.With("bucket", bucket),
-		entries: map[string]mirrored[T]{}, loaded: make(chan struct{}), pass: make(chan struct{}, 1), next: 1}
+		entries: map[string]mirrored[T]{}, loaded: make(chan struct{}), changed: make(chan struct{}, 1),
+		pass: make(chan struct{}, 1), next: 1, untold: true}
 }
 
 // Get returns the value under key.
@@ -71,11 +76,19 @@ func (m *Mirror[T]) All() map[string]T {
 // Loaded is closed once the bucket was read for the first time.
 func (m *Mirror[T]) Loaded() <-chan struct{} { return m.loaded }
 
+// Changed delivers a note after the first reading of the bucket, and then after each that found something new. One reader may
+// wait on it; the notes that it is late for are delivered as one.
+func (m *Mirror[T]) Changed() <-chan struct{} { return m.changed }
+
 // Run follows the bucket until ctx ends and then returns nil. What cannot be reached is tried again.
 func (m *Mirror[T]) Run(ctx context.Context) error {
+	var told time.Time
 	for ctx.Err() == nil {
 		if err := m.current(ctx, time.Now(), 0); err != nil && ctx.Err() == nil {
-			m.log.Warn("bucket cannot be followed, trying again", "error", err)
+			if time.Since(told) >= mirrorRemind {
+				told = time.Now()
+				m.log.Warn("bucket cannot be followed, trying again", "error", err)
+			}
 			sleep(ctx, time.Second)
 		}
 		sleep(ctx, mirrorInterval)
@@ -127,12 +140,19 @@ func (m *Mirror[T]) follow(ctx context.Context) error {
 			return err
 		}
 		m.apply(s.entry(m.bucket))
-		m.next = s.Sequence + 1
+		m.next, m.untold = s.Sequence+1, true
 	}
 	select {
 	case <-m.loaded:
 	default:
 		close(m.loaded)
+	}
+	if m.untold {
+		m.untold = false
+		select {
+		case m.changed <- struct{}{}:
+		default: // an earlier note still waits, and stands for this one too
+		}
 	}
 	return nil
 }
@@ -140,7 +160,7 @@ func (m *Mirror[T]) follow(ctx context.Context) error {
 func (m *Mirror[T]) reset(created time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.next, m.created = 1, created
+	m.next, m.created, m.untold = 1, created, true
 	clear(m.entries)
 }
 

@@ -154,3 +154,36 @@ func TestMirrorOfABucketMadeAnew(t *testing.T) {
 	put(t, b, "b", "latter")
 	holds(t, m, live, map[string]string{"a": "latter", "b": "latter"})
 }
+
+// TestMirrorTellsOfChanges holds that each change is told, and that what has not changed is not.
+func TestMirrorTellsOfChanges(t *testing.T) {
+	b, _ := bustest.New(t, bus.Topology{})
+	m := mirror(b)
+	told := func(what string, want bool) {
+		t.Helper()
+		if err := m.Current(t.Context(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-m.Changed():
+			if !want {
+				t.Errorf("%s: told of a change", what)
+			}
+		default:
+			if want {
+				t.Errorf("%s: not told", what)
+			}
+		}
+	}
+	told("the first reading, of an empty bucket", true)
+	told("nothing new", false)
+	put(t, b, "a", "1")
+	put(t, b, "b", "1")
+	told("two keys", true)
+	told("nothing new", false)
+	if err := b.Delete(t.Context(), bus.BucketRoutes, "a"); err != nil {
+		t.Fatal(err)
+	}
+	told("a key deleted", true)
+	told("nothing new", false)
+}

@@ -25,6 +25,9 @@ type ServerConfig struct {
 	// acknowledgement and overrides it.
 	SyncInterval time.Duration
 	SyncAlways   bool
+	// Key encrypts the streams on disk, with ChaCha20-Poly1305; empty for not at all. With another key than they were made
+	// with the streams are not recovered, and Setup refuses.
+	Key string
 }
 
 const (
@@ -74,6 +77,9 @@ func (cfg ServerConfig) options() (*server.Options, error) {
 	}
 	if opts.SyncInterval <= 0 {
 		opts.SyncInterval = defaultSyncInterval
+	}
+	if cfg.Key != "" {
+		opts.JetStreamKey, opts.JetStreamCipher = cfg.Key, server.ChaCha
 	}
 	if cfg.Listen == "" {
 		return opts, nil

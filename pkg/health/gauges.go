@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/hookproof/hookproof/pkg/admin"
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/telemetry"
 )
@@ -23,6 +24,8 @@ type Config struct {
 	Buckets   []string      // by name
 	Consumers []Durable     // whose backlog counts
 	Interval  time.Duration // default DefaultInterval
+	Local     bool          // the server runs in this process, so that its clock tells nothing
+	Also      *Watcher      // of another server, without a meter: the gauges show its readings too
 }
 
 // Durable names a durable consumer.
@@ -56,7 +59,8 @@ const (
 	gaugeClock       = "hookproof.clock.offset"
 )
 
-// NewWatcher returns a watcher whose gauges are in the meter; Run feeds them.
+// NewWatcher returns a watcher whose gauges are in the meter; Run feeds them. A meter has one watcher, since a second one's
+// gauges of the same names would never be asked. A nil meter measures nothing.
 func NewWatcher(cfg Config, b *bus.Bus, meter metric.Meter, log *slog.Logger) *Watcher {
 	if cfg.Interval <= 0 {
 		cfg.Interval = DefaultInterval
@@ -74,12 +78,15 @@ func NewWatcher(cfg Config, b *bus.Bus, meter metric.Meter, log *slog.Logger) *W
 		{Name: gaugeClock, Unit: "s", Description: "How far this machine's clock is ahead of the NATS server's."},
 	} {
 		g.Observe = func(report func(float64, ...attribute.KeyValue)) { w.report(g.Name, report) }
-		g.Register(meter)
+		g.Register(telemetry.MeterOr(meter))
 	}
 	return w
 }
 
 func (w *Watcher) report(gauge string, report func(float64, ...attribute.KeyValue)) {
+	if w.cfg.Also != nil {
+		w.cfg.Also.report(gauge, report)
+	}
 	latest := w.latest.Load()
 	if latest == nil {
 		return
@@ -134,10 +141,25 @@ func (w *Watcher) stream(ctx context.Context, name string, state func() (bus.Sta
 	if s.Messages > 0 {
 		oldest = max(0, s.ServerTime.Sub(s.FirstTime))
 	}
-	return []reading{
+	all := []reading{
 		{gaugeMessages, float64(s.Messages), stream}, {gaugeBytes, float64(s.Bytes), stream}, {gaugeFill, s.Fill(), stream},
-		{gaugeOldest, oldest.Seconds(), stream}, {gaugeClock, offset(asked, time.Now(), s.ServerTime).Seconds(), nil}, // of the last one asked
+		{gaugeOldest, oldest.Seconds(), stream},
 	}
+	if !w.cfg.Local {
+		all = append(all, reading{gaugeClock, offset(asked, time.Now(), s.ServerTime).Seconds(), nil}) // of the last one asked
+	}
+	return all
+}
+
+// Clock checks, as the function Clock does, by the latest reading. It asks nobody: a server that is away has no clock that
+// could be off.
+func (w *Watcher) Clock() admin.Check {
+	return admin.Check{Name: "clock", Run: func(context.Context) (fault error) {
+		w.report(gaugeClock, func(ahead float64, _ ...attribute.KeyValue) {
+			fault = clockFault(time.Duration(ahead * float64(time.Second)))
+		})
+		return fault
+	}}
 }
 
 func (w *Watcher) consumer(ctx context.Context, d Durable) []reading {

@@ -135,3 +135,41 @@ func metrics(tel *telemetry.Telemetry) string {
 	tel.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	return fmt.Sprint(w.Body)
 }
+
+// TestWatchersOfTwoServers has one process watch its own server and another's: the gauges show both, and only the other's
+// clock counts.
+func TestWatchersOfTwoServers(t *testing.T) {
+	far, _ := bustest.New(t, bus.Topology{})
+	near, _ := bustest.New(t, bus.Topology{})
+	tel, err := telemetry.Setup(context.Background(), telemetry.Config{Service: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tel.Shutdown(context.Background()) }()
+	hub := NewWatcher(Config{Streams: []string{bus.StreamUnverified}}, far, nil, bustest.Log(t))
+	own := NewWatcher(Config{Streams: []string{bus.StreamParked}, Local: true, Also: hub}, near, tel.Meter(), bustest.Log(t))
+	own.look(t.Context())
+	if text := metrics(tel); strings.Contains(text, "hookproof_clock_offset_seconds 0") || !strings.Contains(text, `hookproof_stream_messages{stream="PARKED"} 0`) {
+		t.Errorf("with its own server alone:\n%s", text)
+	}
+	hub.look(t.Context())
+	text := metrics(tel)
+	for _, want := range []string{`hookproof_stream_messages{stream="PARKED"} 0`, `hookproof_stream_messages{stream="UNVERIFIED"} 0`, "hookproof_clock_offset_seconds 0"} {
+		if strings.Count(text, want+"\n") != 1 {
+			t.Errorf("not one %s in\n%s", want, text)
+		}
+	}
+	check := hub.Clock()
+	if err := check.Run(t.Context()); err != nil {
+		t.Errorf("clock = %v", err)
+	}
+	hub.latest.Store(&[]reading{{gaugeClock, -7, nil}})
+	if err := check.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "7s behind") {
+		t.Errorf("clock of 7 s behind = %v", err)
+	}
+	far.Close()
+	hub.look(t.Context())
+	if err := check.Run(t.Context()); err != nil {
+		t.Errorf("clock without the server = %v, want nil: it cannot be known", err)
+	}
+}

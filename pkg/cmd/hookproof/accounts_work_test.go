@@ -20,9 +20,16 @@ import (
 
 // TestAccountsLetRolesWork runs the roles as they are run in production, each as its own user: an operator configures a
 // webhook, an ingress captures, a verifier verifies and rejects, a reader consumes. Nothing that they need is refused.
-func TestAccountsLetRolesWork(t *testing.T) {
+func TestAccountsLetRolesWork(t *testing.T) { accountsLetRolesWork(t, bufferFlags{}) }
+
+// TestAccountsLetAnEdgeWork does the same with a buffer beside the ingress: it needs no right beyond.
+func TestAccountsLetAnEdgeWork(t *testing.T) {
+	accountsLetRolesWork(t, bufferFlags{BufferDir: t.TempDir(), BufferMaxBytes: leastBuffer, BufferDrain: time.Second})
+}
+
+func accountsLetRolesWork(t *testing.T, buffer bufferFlags) {
 	a := startAccounts(t, nil)
-	ready := a.startRoles()
+	ready := a.startRoles(buffer)
 	file := filepath.Join(t.TempDir(), "orders.yaml")
 	text := "webhook: orders\nkind: none\nscheme: genesys-webhook\nsecret: env:WEBHOOK_SECRET\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -67,7 +74,7 @@ type roleAddresses struct {
 }
 
 // startRoles starts an ingress, a verifier and a provisioner, which end with the test.
-func (a *accounts) startRoles() roleAddresses {
+func (a *accounts) startRoles(buffer bufferFlags) roleAddresses {
 	a.t.Helper()
 	at := roleAddresses{ingress: freeAddress(a.t)}
 	adminAt := func() adminFlags {
@@ -75,7 +82,7 @@ func (a *accounts) startRoles() roleAddresses {
 		return adminFlags{AdminListen: at.admin[len(at.admin)-1]}
 	}
 	in := &ingressCmd{natsFlags: a.flags("ingress", "HOOKS.API"), adminFlags: adminAt(),
-		httpFlags: httpFlags{Listen: at.ingress, StrangerRate: 1e6, StrangerBurst: 1e6}}
+		httpFlags: httpFlags{Listen: at.ingress, StrangerRate: 1e6, StrangerBurst: 1e6}, bufferFlags: buffer}
 	ver := &verifierCmd{natsFlags: a.flags("verifier", ""), adminFlags: adminAt(), Audit: "off"}
 	prov := &provisionerCmd{natsFlags: a.flags("provisioner", "HOOKS.API"), adminFlags: adminAt(),
 		genesysFlags: genesysFlags{Recheck: time.Minute, AddressGrace: time.Hour, ProvisionerLease: 45 * time.Second}}

@@ -79,7 +79,7 @@ func (c *allCmd) Run(ctx context.Context, p *process) error {
 	if quick != nil {
 		names = append(names, quick.Webhook)
 	}
-	if err := r.addIngress(c.httpFlags, names...); err != nil {
+	if err := r.addIngress(c.forServer(c.SyncAlways), names...); err != nil {
 		return err
 	}
 	r.addVerifier(t, 0, secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))

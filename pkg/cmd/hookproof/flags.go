@@ -105,7 +105,7 @@ type httpFlags struct {
 	TLSKey         string   `name:"tls-key" help:"Key of the certificate." env:"HOOKPROOF_TLS_KEY" type:"path"`
 	StrangerRate   float64  `help:"Requests a second of all addresses outside the allowlists together." env:"HOOKPROOF_STRANGER_RATE" default:"50"`
 	StrangerBurst  int      `help:"How many of those may come at once." env:"HOOKPROOF_STRANGER_BURST" default:"100"`
-	Commit         string   `help:"How requests that arrive together are stored: fast, atomic where the NATS server syncs before it acknowledges, or single." env:"HOOKPROOF_COMMIT" enum:"fast,atomic,single" default:"fast"`
+	Commit         string   `help:"How requests that arrive together are stored: fast; atomic, for a NATS server that syncs before it acknowledges; single; or auto, which is atomic for an embedded server that syncs so and fast elsewhere." env:"HOOKPROOF_COMMIT" enum:"auto,fast,atomic,single" default:"auto"`
 }
 
 // Validate reports every bad setting at once.
@@ -115,6 +115,23 @@ func (f httpFlags) Validate() error {
 	}
 	_, err := f.proxies()
 	return err
+}
+
+const commitAuto = "auto"
+
+// forServer settles auto for a server in this process, of which is known whether it syncs before it acknowledges.
+func (f httpFlags) forServer(syncs bool) httpFlags {
+	if f.Commit == commitAuto && syncs {
+		f.Commit = string(bus.CommitAtomic)
+	}
+	return f
+}
+
+func (f httpFlags) commit() bus.Commit {
+	if f.Commit == commitAuto {
+		return bus.CommitFast
+	}
+	return bus.Commit(f.Commit)
 }
 
 func (f httpFlags) proxies() ([]netip.Prefix, error) {

@@ -16,7 +16,7 @@ const module = "github.com/hookproof/hookproof/"
 // the roles to pkg, and roles never import each other.
 var allowedImports = map[string][]string{
 	"pkg/cmd/hookproof":           {"ingress", "verifier", "provisioner", "pkg/admin", "pkg/audit", "pkg/bus", "pkg/console", "pkg/event", "pkg/explain", "pkg/genesys", "pkg/genesys/genesystest", "pkg/health", "pkg/policy", "pkg/redrive", "pkg/secret", "pkg/signature", "pkg/telemetry", "pkg/webhook"},
-	"ingress":                     {"pkg/bus", "pkg/event", "pkg/policy", "pkg/route", "pkg/telemetry"},
+	"ingress":                     {"pkg/bus", "pkg/event", "pkg/failpoint", "pkg/policy", "pkg/route", "pkg/telemetry"},
 	"verifier":                    {"pkg/bus", "pkg/check", "pkg/event", "pkg/failpoint", "pkg/jsonpointer", "pkg/policy", "pkg/signature", "pkg/telemetry"},
 	"provisioner":                 {"pkg/bus", "pkg/event", "pkg/failpoint", "pkg/genesys", "pkg/policy", "pkg/route", "pkg/secret", "pkg/signature", "pkg/telemetry", "pkg/webhook"},
 	"pkg/admin":                   {"pkg/secret"},

@@ -113,19 +113,10 @@ func flush(ctx context.Context, tel *telemetry.Telemetry, p *process) {
 
 // addIngress adds the public HTTP server, listening from now on. It is ready once it knows the webhooks named.
 func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
-	proxies, err := f.proxies()
+	s, serve, err := r.newIngress(f, ingress.Config{}, bus.StreamUnverified)
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", f.Listen)
-	if err != nil {
-		return err
-	}
-	s := ingress.New(ingress.Config{TrustedProxies: proxies, StrangerRate: f.StrangerRate, StrangerBurst: f.StrangerBurst,
-		TLSCert: f.TLSCert, TLSKey: f.TLSKey, Commit: bus.Commit(f.Commit), Meter: r.tel.Meter()}, r.bus, r.tel.Tracer(), r.p.log)
-	r.admin.AddCheck(health.Loaded("routes", s.Loaded()))
-	r.admin.AddCheck(health.Storage(r.bus, bus.StreamUnverified, health.Full))
-	r.watch.Streams = append(r.watch.Streams, bus.StreamUnverified)
 	for _, name := range webhooks {
 		r.admin.AddCheck(admin.Check{Name: "webhook " + name, Run: func(context.Context) error {
 			if !s.Knows(name) {
@@ -134,11 +125,30 @@ func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
 			return nil
 		}})
 	}
-	r.add(func(ctx context.Context) error {
+	r.add(serve)
+	return nil
+}
+
+// newIngress returns a server that stores on a stream of the pool's bus, whose checks and gauges it adds, and its role.
+func (r *pool) newIngress(f httpFlags, cfg ingress.Config, stream string) (*ingress.Server, func(context.Context) error, error) {
+	proxies, err := f.proxies()
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := net.Listen("tcp", f.Listen)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg.TrustedProxies, cfg.StrangerRate, cfg.StrangerBurst = proxies, f.StrangerRate, f.StrangerBurst
+	cfg.TLSCert, cfg.TLSKey, cfg.Commit, cfg.Meter = f.TLSCert, f.TLSKey, f.commit(), r.tel.Meter()
+	s := ingress.New(cfg, r.bus, r.tel.Tracer(), r.p.log)
+	r.admin.AddCheck(health.Loaded("routes", s.Loaded()))
+	r.admin.AddCheck(health.Storage(r.bus, stream, health.Full))
+	r.watch.Streams = append(r.watch.Streams, stream)
+	return s, func(ctx context.Context) error {
 		r.p.log.Info("ingress listening", "address", l.Addr().String(), "tls", f.TLSCert != "")
 		return s.Run(ctx, l)
-	})
-	return nil
+	}, nil
 }
 
 // addVerifier adds a verifier, which works at so many messages at once or at its default for 0, and the audit endpoints.

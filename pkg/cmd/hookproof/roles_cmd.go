@@ -13,15 +13,24 @@ type ingressCmd struct {
 	topologyFlags
 	adminFlags
 	httpFlags
+	bufferFlags
 }
 
 // Help shows what --help prints below the usage.
 func (ingressCmd) Help() string {
-	return "Example:\n  NATS_URL=nats://bus:4222 hookproof ingress --listen :8443 --tls-cert cert.pem --tls-key key.pem"
+	return `With a buffer, a sender is answered with 200 once the request is on this machine's disk, whether NATS can be reached or
+not, and the request is forwarded as soon as it can. The routes are kept there too. deploy/edge.md says how large it has to be.
+
+Examples:
+  NATS_URL=nats://bus:4222 hookproof ingress --listen :8443 --tls-cert cert.pem --tls-key key.pem
+  NATS_URL=tls://hub:4222 HOOKPROOF_BUFFER_DIR=/var/lib/hookproof hookproof ingress`
 }
 
 // Run runs an ingress until a signal ends it.
 func (c *ingressCmd) Run(ctx context.Context, p *process) error {
+	if c.BufferDir != "" {
+		return c.runBuffered(ctx, p)
+	}
 	b, err := connect(ctx, c.config("ingress"), c.topology(), bus.IngressStreams(), p)
 	if err != nil {
 		return err
