@@ -15,15 +15,21 @@ import (
 	"github.com/hookproof/hookproof/pkg/signature"
 )
 
-// public is an ingress that runs as a process of its own.
+// public is a process with an ingress.
 type public struct{ listen, admin string }
 
 // spawnIngress starts an ingress and waits until it knows the webhook.
 func (r *rig) spawnIngress(webhook string, env ...string) public {
 	r.t.Helper()
+	return r.spawnPublic(webhook, env, "ingress")
+}
+
+// spawnPublic starts a command that has an ingress and waits until that knows the webhook.
+func (r *rig) spawnPublic(webhook string, env []string, args ...string) public {
+	r.t.Helper()
 	p := public{listen: freeAddress(r.t), admin: freeAddress(r.t)}
 	r.env = append(env, "HOOKPROOF_LISTEN="+p.listen, "HOOKPROOF_ADMIN_LISTEN="+p.admin)
-	r.spawn("", "ingress")
+	r.spawn("", args...)
 	r.env = nil
 	r.eventually("the route of "+webhook, func() bool {
 		res, err := http.Get("http://" + p.listen + "/webhooks/" + webhook)
