@@ -13,12 +13,17 @@ import (
 var ErrUnsafe = errors.New("unsafe stream settings")
 
 // Setup makes every stream, bucket and consumer of the topology that is missing, and brings those that exist to their
-// declared settings. Running it again changes nothing. It never deletes; embedded is the server when it runs in this
-// process, or nil.
+// declared settings. Running it again changes nothing. It never deletes, and refuses to make a stream whose files the server
+// holds and did not recover, since that would delete them; embedded is the server when it runs in this process, or nil. Another
+// server is asked, where the account may ask it, and a warning is logged where not.
 func (b *Bus) Setup(ctx context.Context, t Topology, embedded *Server) error {
 	t = t.withDefaults()
+	hasFiles := embedded.hasFiles
+	if embedded == nil {
+		hasFiles = b.unrecovered(ctx)
+	}
 	for _, want := range t.streams() {
-		if err := b.setupStream(ctx, want, embedded); err != nil {
+		if err := b.setupStream(ctx, want, hasFiles); err != nil {
 			return fmt.Errorf("stream %s: %w", want.Name, err)
 		}
 	}
@@ -30,10 +35,10 @@ func (b *Bus) Setup(ctx context.Context, t Topology, embedded *Server) error {
 	return nil
 }
 
-func (b *Bus) setupStream(ctx context.Context, want jetstream.StreamConfig, embedded *Server) error {
+func (b *Bus) setupStream(ctx context.Context, want jetstream.StreamConfig, hasFiles func(stream string) bool) error {
 	_, err := b.js.Stream(ctx, want.Name)
 	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound) && embedded != nil && embedded.hasFiles(want.Name):
+	case errors.Is(err, jetstream.ErrStreamNotFound) && hasFiles(want.Name):
 		return errors.New("its files exist but the server did not recover them (a wrong encryption key?); creating it would delete them")
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		_, err = b.js.CreateStream(ctx, want)

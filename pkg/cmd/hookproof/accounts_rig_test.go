@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,15 +45,17 @@ type accounts struct {
 // exported to nobody. change may change what the configuration says.
 func startAccounts(t *testing.T, change func(*server.Options)) *accounts {
 	t.Helper()
+	a := newAccounts(t)
+	a.serve(change)
+	a.setup()
+	return a
+}
+
+// newAccounts lays the configuration and the keys down.
+func newAccounts(t *testing.T) *accounts {
+	t.Helper()
 	a := &accounts{t: t, dir: t.TempDir()}
-	conf, err := os.ReadFile(accountsConf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(a.dir, "nats-server.conf")
-	if err := os.WriteFile(path, conf, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	a.configure()
 	if err := (&natsKeysCmd{Dir: a.dir}).Run(&process{stdout: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +63,39 @@ func startAccounts(t *testing.T, change func(*server.Options)) *accounts {
 	t.Setenv("NATS_STORE_DIR", t.TempDir())
 	t.Setenv("NATS_TLS_CERT", a.ca)
 	t.Setenv("NATS_TLS_KEY", filepath.Join(a.dir, "key.pem"))
-	opts, err := server.ProcessConfigFile(path)
+	return a
+}
+
+func (a *accounts) conf() string { return filepath.Join(a.dir, "nats-server.conf") }
+
+// configure lays the configuration down, with the comment signs before these settings taken away.
+func (a *accounts) configure(settings ...string) {
+	a.t.Helper()
+	conf, err := os.ReadFile(accountsConf)
 	if err != nil {
-		t.Fatal(err)
+		a.t.Fatal(err)
+	}
+	text := string(conf)
+	for _, setting := range settings {
+		before := text
+		if text = strings.Replace(before, "# "+setting+":", setting+":", 1); text == before {
+			a.t.Fatalf("the configuration has no comment about %s", setting)
+		}
+	}
+	if err := os.WriteFile(a.conf(), []byte(text), 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// serve starts the server, which ends with the test, or when stop is called.
+func (a *accounts) serve(change func(*server.Options)) (stop func()) {
+	a.t.Helper()
+	opts, err := server.ProcessConfigFile(a.conf())
+	if err != nil {
+		a.t.Fatal(err)
 	}
 	if !opts.SyncAlways || opts.TLSConfig == nil {
-		t.Errorf("sync always = %v, TLS %v, want both", opts.SyncAlways, opts.TLSConfig != nil)
+		a.t.Errorf("sync always = %v, TLS %v, want both", opts.SyncAlways, opts.TLSConfig != nil)
 	}
 	opts.Host, opts.Port, opts.NoSigs = "127.0.0.1", server.RANDOM_PORT, true
 	if change != nil {
@@ -73,16 +103,16 @@ func startAccounts(t *testing.T, change func(*server.Options)) *accounts {
 	}
 	srv, err := server.NewServer(opts)
 	if err != nil {
-		t.Fatal(err)
+		a.t.Fatal(err)
 	}
 	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	stop = func() { srv.Shutdown(); srv.WaitForShutdown() }
+	a.t.Cleanup(stop)
 	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server is not ready")
+		a.t.Fatal("the server is not ready")
 	}
 	a.url = srv.ClientURL()
-	a.setup()
-	return a
+	return stop
 }
 
 func (a *accounts) setup() {
