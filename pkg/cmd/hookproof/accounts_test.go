@@ -40,7 +40,8 @@ func TestAccountsAloneRefuse(t *testing.T) {
 }
 
 // TestPermissionsAloneForge shows why there are accounts, and that the attacks are real: with all users in the account of
-// the streams, and publishing on verified.* denied to all but the admin, each attack by a reply subject forges an event.
+// the streams, and publishing on verified.* denied to all but the admin, each attack by a reply subject, and by the deliver subject
+// of a push consumer, forges an event.
 func TestPermissionsAloneForge(t *testing.T) {
 	a := newTarget(t, func(o *server.Options) {
 		var hooks *server.Account
@@ -55,7 +56,7 @@ func TestPermissionsAloneForge(t *testing.T) {
 			}
 		}
 	})
-	a.api = "$JS.API."
+	a.api, a.shared = "$JS.API.", true
 	for _, x := range attacks() {
 		if !x.forges {
 			continue
