@@ -35,7 +35,7 @@ func apis(user string) []string {
 
 // attacks returns all of them.
 func attacks() []attack {
-	return slices.Concat(replyAttacks(), publishAttacks(), consumerAttacks(), destroyAttacks(), readAttacks(), ackAttacks(), inboxAttacks())
+	return slices.Concat(replyAttacks(), headerAttacks(), publishAttacks(), consumerAttacks(), destroyAttacks(), readAttacks(), ackAttacks(), inboxAttacks())
 }
 
 // replyAttacks use subjects that the user may publish on, and ask for the answer on one that it may not. A subject that
@@ -66,15 +66,7 @@ func replyAttacks() []attack {
 	}
 	list = append(list,
 		attack{user: "ingress", name: "ingress stores with a reply that acknowledges for a verifier", refused: true,
-			try: func(a *target, t *testing.T, nc *nats.Conn) { send(t, nc, "unverified.forged", a.acks["verifier"], "") }},
-		attack{user: "ingress", name: "ingress has its message traced to verified.forged", stores: bus.StreamUnverified, refused: true,
-			try: func(_ *target, t *testing.T, nc *nats.Conn) {
-				m := nats.NewMsg("unverified.forged")
-				m.Header.Set("Nats-Trace-Dest", "verified.forged")
-				if err := nc.PublishMsg(m); err != nil {
-					t.Error(err)
-				}
-			}})
+			try: func(a *target, t *testing.T, nc *nats.Conn) { send(t, nc, "unverified.forged", a.acks["verifier"], "") }})
 	return list
 }
 

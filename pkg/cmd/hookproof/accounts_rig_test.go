@@ -31,7 +31,7 @@ const accountsConf = "../../../deploy/nats/nats-server.conf"
 
 // accounts is a nats-server that was loaded from accountsConf, with the keys that hookproof nats-keys makes.
 type accounts struct {
-	t       *testing.T
+	t       testing.TB
 	url     string
 	dir     string // of the configuration and the keys
 	ca      string
@@ -43,7 +43,7 @@ type accounts struct {
 
 // startAccounts starts the server and makes the streams, and two durables on VERIFIED: "reader", and "other", which is
 // exported to nobody. change may change what the configuration says.
-func startAccounts(t *testing.T, change func(*server.Options)) *accounts {
+func startAccounts(t testing.TB, change func(*server.Options)) *accounts {
 	t.Helper()
 	a := newAccounts(t)
 	a.serve(change)
@@ -52,7 +52,7 @@ func startAccounts(t *testing.T, change func(*server.Options)) *accounts {
 }
 
 // newAccounts lays the configuration and the keys down.
-func newAccounts(t *testing.T) *accounts {
+func newAccounts(t testing.TB) *accounts {
 	t.Helper()
 	a := &accounts{t: t, dir: t.TempDir()}
 	a.configure()
@@ -191,7 +191,7 @@ func (h refusals) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 // selfSigned makes a certificate for 127.0.0.1, and key.pem beside it.
-func selfSigned(t *testing.T, dir string) (cert string) {
+func selfSigned(t testing.TB, dir string) (cert string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
