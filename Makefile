@@ -78,6 +78,17 @@ test-jaeger: $(JAEGER) ## Find each kind of reject in the real Jaeger. Builds it
 test-deploy: ## Check alert rules and dashboard with the real promtool. Builds it first: minutes when cold.
 	cd deploy/tools/prometheus && $(GO) vet ./... && $(GO) test -count=1 ./...
 
+.PHONY: test-hostile
+test-hostile: ## Slow headers, bodies and reads by slowhttptest, which is installed from Debian. 2 minutes.
+	@command -v slowhttptest >/dev/null || { apt-get update -qq && apt-get install -y -qq slowhttptest; }
+	cd deploy/tools/hostile && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test -count=1 -v ./...
+
+FLOOD ?= 10s
+
+.PHONY: flood
+flood: ## 50 forged requests for each honest one, with and without, and what honest ones notice. 2 minutes; longer by FLOOD (10s).
+	HOOKPROOF_FLOOD=$(FLOOD) $(GO) test -count=1 -timeout 60m -run 'TestForgedFlood' -v ./pkg/cmd/hookproof | grep -v level=
+
 BENCH_ROUNDS ?= 9
 BENCH_N      ?= 20000
 BENCH_CONNS  ?= 64

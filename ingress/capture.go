@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -22,10 +23,14 @@ const (
 	firstRead = 32 << 10
 )
 
-// webhookOf returns the webhook that a path names, or "".
+// webhookOf returns the webhook that an escaped path names, or "". A slash that is escaped parts nothing.
 func webhookOf(path string) string {
-	name, ok := strings.CutPrefix(path, "/webhooks/")
-	if !ok || !event.ValidWebhook(name) {
+	escaped, ok := strings.CutPrefix(path, "/webhooks/")
+	if !ok {
+		return ""
+	}
+	name, err := url.PathUnescape(escaped)
+	if err != nil || !event.ValidWebhook(name) {
 		return ""
 	}
 	return name

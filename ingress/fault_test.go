@@ -65,54 +65,6 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestFraming sends requests whose end somebody else might see elsewhere.
-func TestFraming(t *testing.T) {
-	r := newRig(t, quick(), bus.Topology{}, route.Route{Webhook: "genesys", MaxBody: 100})
-	const next = head + "Content-Length: 2\r\n\r\n{}"
-	for _, c := range []struct {
-		name, sent string
-		half       bool // the sender closes its half
-		status     int
-		code       string
-		stored     uint64
-	}{
-		{"chunked", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + next, false, 200, "", 1},
-		{"chunked with a length", head + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + next, false, 200, "", 1},
-		{"chunked, too large", head + "Transfer-Encoding: chunked\r\n\r\n65\r\n" + strings.Repeat("x", 101) + "\r\n0\r\n\r\n" + next, false, 413, "body_too_large", 0},
-		{"chunked, malformed", head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + next, false, 400, "body_unreadable", 0},
-		{"chunked, without an end", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", true, 400, "body_unreadable", 0},
-		{"a length that is a lie", head + "Content-Length: 50\r\n\r\n{}", true, 400, "body_unreadable", 0},
-		{"a length above the limit, and no body", head + "Content-Length: 300000\r\n\r\n", false, 413, "body_too_large", 0},
-		{"an enormous length, and no body", head + "Content-Length: 9223372036854775807\r\n\r\n", false, 413, "body_too_large", 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			before, client := r.stored(), r.dial()
-			defer client.close()
-			client.write(c.sent)
-			if c.half {
-				if err := client.net.(*net.TCPConn).CloseWrite(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			a := client.answer()
-			a.want(t, c.name, c.status, c.code, "")
-			if !client.closed() {
-				t.Errorf("the connection stays open, want it closed after the first answer")
-			}
-			if got := r.stored() - before; got != c.stored {
-				t.Errorf("%d messages were stored, want %d", got, c.stored)
-			}
-		})
-	}
-	t.Run("a length that is right keeps the connection", func(t *testing.T) {
-		client := r.dial()
-		defer client.close()
-		client.write(next + next)
-		client.answer().want(t, "the first", 200, "", "")
-		client.answer().want(t, "the second", 200, "", "")
-	})
-}
-
 // TestSlowBody sends a part of a body and waits.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()

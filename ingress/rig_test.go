@@ -171,10 +171,15 @@ func (c *conn) answer() answer {
 	if err != nil {
 		c.t.Fatalf("no answer: %v", err)
 	}
+	return readAnswer(c.t, res)
+}
+
+func readAnswer(t testing.TB, res *http.Response) answer {
+	t.Helper()
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	out := answer{status: res.StatusCode, header: res.Header, body: string(body)}
 	var fields struct{ Error, Message, Status, ID string }

@@ -27,7 +27,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
 		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		// Above this net/http itself answers 431, in plain text; below it checkHeader does, in JSON.
-		MaxHeaderBytes: 2 * maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: 2 * maxHeaderBytes,
+		// Otherwise OPTIONS * is answered with 200, although nothing was stored.
+		DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	if s.cfg.TLSCert != "" {
 		certs := &certificate{certFile: s.cfg.TLSCert, keyFile: s.cfg.TLSKey, log: s.log}

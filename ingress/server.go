@@ -94,9 +94,12 @@ func (s *Server) stream() string {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{began: time.Now(), status: http.StatusOK}
 	ctx, _ := s.observe.start(r)
+	// net/http cancels once the sender closes its half, which it may do and still wait for the answer. Deadlines bound all that follows.
+	ctx = context.WithoutCancel(ctx)
 	defer s.observe.end(ctx, r, x)
-	if len(r.TransferEncoding) > 0 {
-		// net/http hides a Content-Length beside it, with which a proxy may have seen another end of this request.
+	if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
+		// net/http hides a Content-Length beside a Transfer-Encoding, and under HTTP/1.0 the Transfer-Encoding itself. By what
+		// is hidden a proxy may have seen another end of this request.
 		w.Header().Set("Connection", "close")
 	}
 	if err := s.accept(ctx, w, r, x); err != nil {
@@ -149,7 +152,7 @@ func (s *Server) route(ctx context.Context, r *http.Request, began time.Time) (r
 	default:
 		return route.Route{}, errNotLoaded
 	}
-	name := webhookOf(r.URL.Path)
+	name := webhookOf(r.URL.EscapedPath())
 	if name == "" {
 		return route.Route{}, errUnknownWebhook
 	}

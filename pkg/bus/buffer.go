@@ -44,7 +44,7 @@ const (
 func (b *Bus) SetupBuffer(ctx context.Context, maxBytes int64, embedded *Server) error {
 	streams, consumers := bufferDecls(maxBytes)
 	for _, want := range streams {
-		c, err := b.planStream(ctx, want, embedded)
+		c, err := b.planStream(ctx, want, embedded.hasFiles)
 		switch {
 		case err == nil && c.Make:
 			err = c.apply(ctx)

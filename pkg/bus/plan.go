@@ -46,9 +46,13 @@ func (p Plan) Refused() error {
 // Plan compares what is there with a topology and changes nothing. embedded is as for Setup.
 func (b *Bus) Plan(ctx context.Context, t Topology, embedded *Server) (Plan, error) {
 	t = t.withDefaults()
+	hasFiles := embedded.hasFiles
+	if embedded == nil {
+		hasFiles = b.unrecovered(ctx)
+	}
 	var plan Plan
 	for _, want := range t.streams() {
-		c, err := b.planStream(ctx, want, embedded)
+		c, err := b.planStream(ctx, want, hasFiles)
 		if err != nil {
 			return nil, fmt.Errorf("stream %s: %w", want.Name, err)
 		}
@@ -82,14 +86,14 @@ func (b *Bus) Apply(ctx context.Context, plan Plan) error {
 	return nil
 }
 
-func (b *Bus) planStream(ctx context.Context, want jetstream.StreamConfig, embedded *Server) (Change, error) {
+func (b *Bus) planStream(ctx context.Context, want jetstream.StreamConfig, hasFiles func(stream string) bool) (Change, error) {
 	c := Change{Kind: "stream", Name: want.Name}
 	if bucket, ok := strings.CutPrefix(want.Name, bucketStream("")); ok {
 		c.Kind, c.Name = "bucket", bucket
 	}
 	s, err := b.js.Stream(ctx, want.Name)
 	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound) && embedded != nil && embedded.hasFiles(want.Name):
+	case errors.Is(err, jetstream.ErrStreamNotFound) && hasFiles(want.Name):
 		return c, errors.New("its files exist but the server did not recover them (a wrong encryption key?); creating it would delete them")
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		c.Make, c.apply = true, func(ctx context.Context) error { _, err := b.js.CreateStream(ctx, want); return err }

@@ -14,7 +14,9 @@ var ErrUnsafe = errors.New("unsafe stream settings")
 
 // Setup makes every stream, bucket and consumer of the topology that is missing, and brings those that exist to their
 // declared settings. Running it again changes nothing. It never deletes, and where a change is refused (ErrRefused) it makes
-// none at all; embedded is the server when it runs in this process, or nil.
+// none at all. It refuses to make a stream whose files the server holds and did not recover, since that would delete them;
+// embedded is the server when it runs in this process, or nil. Another server is asked, where the account may ask it, and a
+// warning is logged where not.
 func (b *Bus) Setup(ctx context.Context, t Topology, embedded *Server) error {
 	plan, err := b.Plan(ctx, t, embedded)
 	if err != nil {

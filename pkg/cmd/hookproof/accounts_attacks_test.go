@@ -35,7 +35,7 @@ func apis(user string) []string {
 
 // attacks returns all of them.
 func attacks() []attack {
-	return slices.Concat(replyAttacks(), publishAttacks(), consumerAttacks(), destroyAttacks(), readAttacks(), ackAttacks(), inboxAttacks())
+	return slices.Concat(replyAttacks(), headerAttacks(), publishAttacks(), consumerAttacks(), destroyAttacks(), readAttacks(), ackAttacks(), inboxAttacks())
 }
 
 // replyAttacks use subjects that the user may publish on, and ask for the answer on one that it may not. A subject that
@@ -66,15 +66,7 @@ func replyAttacks() []attack {
 	}
 	list = append(list,
 		attack{user: "ingress", name: "ingress stores with a reply that acknowledges for a verifier", refused: true,
-			try: func(a *target, t *testing.T, nc *nats.Conn) { send(t, nc, "unverified.forged", a.acks["verifier"], "") }},
-		attack{user: "ingress", name: "ingress has its message traced to verified.forged", stores: bus.StreamUnverified, refused: true,
-			try: func(_ *target, t *testing.T, nc *nats.Conn) {
-				m := nats.NewMsg("unverified.forged")
-				m.Header.Set("Nats-Trace-Dest", "verified.forged")
-				if err := nc.PublishMsg(m); err != nil {
-					t.Error(err)
-				}
-			}})
+			try: func(a *target, t *testing.T, nc *nats.Conn) { send(t, nc, "unverified.forged", a.acks["verifier"], "") }})
 	return list
 }
 
@@ -111,7 +103,8 @@ func publishAttacks() []attack {
 	return list
 }
 
-// consumerAttacks make a consumer, and would have it deliver to verified.genesys.
+// consumerAttacks make a consumer, and would have it deliver to verified.genesys. A push consumer waits until somebody
+// subscribes to exactly its deliver subject, which the target's core subscriber does.
 func consumerAttacks() []attack {
 	const body = `{"stream_name":"CONFIG","config":{"durable_name":"%[1]s","name":"%[1]s","deliver_subject":"verified.genesys","ack_policy":"none"}}`
 	var list []attack
@@ -120,7 +113,7 @@ func consumerAttacks() []attack {
 			for _, call := range []string{"CREATE", "DURABLE.CREATE"} {
 				name := user + "-" + strings.ReplaceAll(call, ".", "-")
 				list = append(list, attack{user: user, name: user + " makes a push consumer by " + api + call, refused: true,
-					try: asks(api+"CONSUMER."+call+".CONFIG."+name, fmt.Sprintf(body, name))})
+					forges: api == "$JS.API.", try: asks(api+"CONSUMER."+call+".CONFIG."+name, fmt.Sprintf(body, name))})
 			}
 		}
 	}
@@ -164,6 +157,10 @@ func readAttacks() []attack {
 		"verifier": {get("CONFIG"), get("KV_webhooks"), "CONSUMER.MSG.NEXT.CONFIG.provisioner", "CONSUMER.MSG.NEXT.VERIFIED.other"},
 	}
 	var list []attack
+	for _, user := range append(outsiders(), "verifier") {
+		const health = "$SYS.REQ.SERVER.PING.HEALTHZ"
+		list = append(list, attack{user: user, name: user + " reads " + health, refused: true, try: asks(health, "")})
+	}
 	for user, calls := range secret {
 		for _, api := range apis(user) {
 			for _, call := range calls {
@@ -215,11 +212,11 @@ func send(t *testing.T, nc *nats.Conn, subject, reply, body string) {
 	}
 }
 
-// asks sends a request that must not be answered, unless with an error.
+// asks sends a request that must not be answered, unless with an error, or where all users share one account.
 func asks(subject, body string) func(*target, *testing.T, *nats.Conn) {
-	return func(_ *target, t *testing.T, nc *nats.Conn) {
+	return func(a *target, t *testing.T, nc *nats.Conn) {
 		m, err := nc.Request(subject, []byte(body), settle)
-		if err == nil && !bytes.Contains(m.Data, []byte(`"error":`)) && !strings.HasPrefix(m.Header.Get("Status"), "4") {
+		if err == nil && !a.shared && !bytes.Contains(m.Data, []byte(`"error":`)) && !strings.HasPrefix(m.Header.Get("Status"), "4") {
 			t.Errorf("answer to %s = %q %v, want none", subject, m.Data, m.Header)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // publish config messages, follow their statuses and read the bucket webhooks, and the server refuses it nothing of that.
 func TestAccountsLetOperatorsApplyDirectories(t *testing.T) {
 	a := startAccounts(t, nil)
-	a.awaitReady(a.startRoles())
+	a.awaitReady(a.startRoles(bufferFlags{}))
 	dir := t.TempDir()
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ const accountsConf = "../../../deploy/nats/nats-server.conf"
 
 // accounts is a nats-server that was loaded from accountsConf, with the keys that hookproof nats-keys makes.
 type accounts struct {
-	t       *testing.T
+	t       testing.TB
 	url     string
 	dir     string // of the configuration and the keys
 	ca      string
@@ -42,17 +43,19 @@ type accounts struct {
 
 // startAccounts starts the server and makes the streams, and two durables on VERIFIED: "reader", and "other", which is
 // exported to nobody. change may change what the configuration says.
-func startAccounts(t *testing.T, change func(*server.Options)) *accounts {
+func startAccounts(t testing.TB, change func(*server.Options)) *accounts {
+	t.Helper()
+	a := newAccounts(t)
+	a.serve(change)
+	a.setup()
+	return a
+}
+
+// newAccounts lays the configuration and the keys down.
+func newAccounts(t testing.TB) *accounts {
 	t.Helper()
 	a := &accounts{t: t, dir: t.TempDir()}
-	conf, err := os.ReadFile(accountsConf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(a.dir, "nats-server.conf")
-	if err := os.WriteFile(path, conf, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	a.configure()
 	if err := (&natsKeysCmd{Dir: a.dir}).Run(&process{stdout: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +63,39 @@ func startAccounts(t *testing.T, change func(*server.Options)) *accounts {
 	t.Setenv("NATS_STORE_DIR", t.TempDir())
 	t.Setenv("NATS_TLS_CERT", a.ca)
 	t.Setenv("NATS_TLS_KEY", filepath.Join(a.dir, "key.pem"))
-	opts, err := server.ProcessConfigFile(path)
+	return a
+}
+
+func (a *accounts) conf() string { return filepath.Join(a.dir, "nats-server.conf") }
+
+// configure lays the configuration down, with the comment signs before these settings taken away.
+func (a *accounts) configure(settings ...string) {
+	a.t.Helper()
+	conf, err := os.ReadFile(accountsConf)
 	if err != nil {
-		t.Fatal(err)
+		a.t.Fatal(err)
+	}
+	text := string(conf)
+	for _, setting := range settings {
+		before := text
+		if text = strings.Replace(before, "# "+setting+":", setting+":", 1); text == before {
+			a.t.Fatalf("the configuration has no comment about %s", setting)
+		}
+	}
+	if err := os.WriteFile(a.conf(), []byte(text), 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// serve starts the server, which ends with the test, or when stop is called.
+func (a *accounts) serve(change func(*server.Options)) (stop func()) {
+	a.t.Helper()
+	opts, err := server.ProcessConfigFile(a.conf())
+	if err != nil {
+		a.t.Fatal(err)
 	}
 	if !opts.SyncAlways || opts.TLSConfig == nil {
-		t.Errorf("sync always = %v, TLS %v, want both", opts.SyncAlways, opts.TLSConfig != nil)
+		a.t.Errorf("sync always = %v, TLS %v, want both", opts.SyncAlways, opts.TLSConfig != nil)
 	}
 	opts.Host, opts.Port, opts.NoSigs = "127.0.0.1", server.RANDOM_PORT, true
 	if change != nil {
@@ -73,16 +103,16 @@ func startAccounts(t *testing.T, change func(*server.Options)) *accounts {
 	}
 	srv, err := server.NewServer(opts)
 	if err != nil {
-		t.Fatal(err)
+		a.t.Fatal(err)
 	}
 	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	stop = func() { srv.Shutdown(); srv.WaitForShutdown() }
+	a.t.Cleanup(stop)
 	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server is not ready")
+		a.t.Fatal("the server is not ready")
 	}
 	a.url = srv.ClientURL()
-	a.setup()
-	return a
+	return stop
 }
 
 func (a *accounts) setup() {
@@ -161,7 +191,7 @@ func (h refusals) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 // selfSigned makes a certificate for 127.0.0.1, and key.pem beside it.
-func selfSigned(t *testing.T, dir string) (cert string) {
+func selfSigned(t testing.TB, dir string) (cert string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -25,9 +25,10 @@ const (
 // target is a server with something in every stream that attacks can be tried on.
 type target struct {
 	*accounts
-	api  string            // prefix of the JetStream API for those outside HOOKS
-	acks map[string]string // the subject that acknowledges the message which a durable holds
-	seen atomic.Int64      // messages on verified.* that a subscriber in HOOKS got
+	api    string            // prefix of the JetStream API for those outside HOOKS
+	shared bool              // all users share HOOKS
+	acks   map[string]string // the subject that acknowledges the message which a durable holds
+	seen   atomic.Int64      // messages on verified.* that a subscriber in HOOKS got
 }
 
 // newTarget starts a server, fills its streams, and holds a message of each durable that others might acknowledge.
@@ -53,8 +54,10 @@ func newTarget(t *testing.T, change func(*server.Options)) *target {
 		}
 		a.acks[durable] = m.Reply()
 	}
-	if _, err := a.core.Subscribe("verified.*", func(*nats.Msg) { a.seen.Add(1) }); err != nil {
-		t.Fatal(err)
+	for _, subject := range []string{"verified.*", "verified.genesys"} {
+		if _, err := a.core.Subscribe(subject, func(*nats.Msg) { a.seen.Add(1) }); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := a.core.Flush(); err != nil {
 		t.Fatal(err)

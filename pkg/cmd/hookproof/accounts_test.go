@@ -40,22 +40,13 @@ func TestAccountsAloneRefuse(t *testing.T) {
 }
 
 // TestPermissionsAloneForge shows why there are accounts, and that the attacks are real: with all users in the account of
-// the streams, and publishing on verified.* denied to all but the admin, each attack by a reply subject forges an event.
+// the streams, and publishing on verified.* denied to all but the admin, each attack by a reply subject, and by the deliver subject
+// of a push consumer, forges an event.
 func TestPermissionsAloneForge(t *testing.T) {
 	a := newTarget(t, func(o *server.Options) {
-		var hooks *server.Account
-		for _, account := range o.Accounts {
-			if account.Name == "HOOKS" {
-				hooks = account
-			}
-		}
-		for _, u := range o.Nkeys {
-			if u.Permissions != nil { // all but the admin
-				u.Account, u.Permissions = hooks, &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"verified.>"}}}
-			}
-		}
+		shareHooks(o, &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"verified.>"}}})
 	})
-	a.api = "$JS.API."
+	a.api, a.shared = "$JS.API.", true
 	for _, x := range attacks() {
 		if !x.forges {
 			continue
@@ -68,5 +59,20 @@ func TestPermissionsAloneForge(t *testing.T) {
 				return a.view().streams[bus.StreamVerified].last > before.streams[bus.StreamVerified].last
 			})
 		})
+	}
+}
+
+// shareHooks puts every user into the account of the streams, with these permissions for all but the admin.
+func shareHooks(o *server.Options, permissions *server.Permissions) {
+	var hooks *server.Account
+	for _, account := range o.Accounts {
+		if account.Name == "HOOKS" {
+			hooks = account
+		}
+	}
+	for _, u := range o.Nkeys {
+		if u.Permissions != nil { // all but the admin
+			u.Account, u.Permissions = hooks, permissions
+		}
 	}
 }

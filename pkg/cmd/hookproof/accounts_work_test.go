@@ -213,7 +213,7 @@ func (a *accounts) eventually(what string, ok func() bool) {
 }
 
 // freeAddress returns an address on loopback on which nobody listens.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/hookproof/hookproof/pkg/event"
 )
 
-func readConsuming(t *testing.T) string {
+func readConsuming(t testing.TB) string {
 	t.Helper()
 	page, err := os.ReadFile("../../../deploy/consuming.md")
 	if err != nil {
@@ -26,7 +26,7 @@ func readConsuming(t *testing.T) string {
 }
 
 // consumingLines returns the lines of the page's blocks, in their order.
-func consumingLines(t *testing.T) (lines []string) {
+func consumingLines(t testing.TB) (lines []string) {
 	t.Helper()
 	for _, m := range regexp.MustCompile(`(?m)^    (.+)$`).FindAllStringSubmatch(readConsuming(t), -1) {
 		lines = append(lines, m[1])
@@ -35,7 +35,7 @@ func consumingLines(t *testing.T) (lines []string) {
 }
 
 // consumingLine returns the one line of the page's blocks that begins so.
-func consumingLine(t *testing.T, prefix string) string {
+func consumingLine(t testing.TB, prefix string) string {
 	t.Helper()
 	for _, line := range consumingLines(t) {
 		if strings.HasPrefix(line, prefix) {

@@ -18,7 +18,7 @@ import (
 )
 
 // captured returns the message of a genuine request that was received at a time, as an ingress writes it.
-func captured(t *testing.T, webhook string, body []byte, receivedAt time.Time) *nats.Msg {
+func captured(t testing.TB, webhook string, body []byte, receivedAt time.Time) *nats.Msg {
 	t.Helper()
 	s := scheme(t, signature.NameGenesysWebhook)
 	h := event.CaptureHeader(s.Sign(key(t, s, testSecret), "", receivedAt, body), "hooks.example.com")

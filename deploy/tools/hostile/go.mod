@@ -1,0 +1,3 @@
+module github.com/hookproof/hookproof/deploy/tools/hostile
+
+go 1.26.0
