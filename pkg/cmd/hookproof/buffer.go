@@ -109,7 +109,11 @@ func (c *ingressCmd) runBuffered(ctx context.Context, p *process) error {
 // addBuffered adds the public HTTP server and the forwarder. It is ready while the buffer takes requests, whether the hub
 // is there or not.
 func (r *pool) addBuffered(c *ingressCmd, hub *bus.Bus) error {
-	_, serve, err := r.newIngress(c.httpFlags, ingress.Config{Hub: hub, RouteCache: filepath.Join(c.BufferDir, routesFile)}, bus.StreamBuffer)
+	cfg := ingress.Config{Hub: hub, RouteCache: filepath.Join(c.BufferDir, routesFile), Commit: bus.Commit(c.Commit)}
+	if c.BufferSyncInterval == 0 && cfg.Commit == bus.CommitFast {
+		cfg.Commit = bus.CommitAtomic // one fsync for all that arrive together
+	}
+	_, serve, err := r.newIngress(c.httpFlags, cfg, bus.StreamBuffer)
 	if err != nil {
 		return err
 	}

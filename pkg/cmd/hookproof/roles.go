@@ -94,7 +94,7 @@ func flush(ctx context.Context, tel *telemetry.Telemetry, p *process) {
 
 // addIngress adds the public HTTP server, listening from now on. It is ready once it knows the webhooks named.
 func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
-	s, serve, err := r.newIngress(f, ingress.Config{}, bus.StreamUnverified)
+	s, serve, err := r.newIngress(f, ingress.Config{Commit: bus.Commit(f.Commit)}, bus.StreamUnverified)
 	if err != nil {
 		return err
 	}
@@ -132,10 +132,10 @@ func (r *pool) newIngress(f httpFlags, cfg ingress.Config, stream string) (*ingr
 	}, nil
 }
 
-// addVerifier adds a verifier and the audit endpoints.
-func (r *pool) addVerifier(t bus.Topology, secrets secret.Resolver, report *verifier.Reporter) {
+// addVerifier adds a verifier, which works at so many messages at once or at its default for 0, and the audit endpoints.
+func (r *pool) addVerifier(t bus.Topology, concurrency int, secrets secret.Resolver, report *verifier.Reporter) {
 	policies := policy.NewStore(r.bus, secrets, r.p.log)
-	v := verifier.New(verifier.Config{Name: instance("verifier"), Horizon: t.Horizon, Meter: r.tel.Meter()}, r.bus, policies, report)
+	v := verifier.New(verifier.Config{Name: instance("verifier"), Horizon: t.Horizon, Concurrency: concurrency, Meter: r.tel.Meter()}, r.bus, policies, report)
 	audit.New(r.bus, policies, r.p.log).Mount(r.admin)
 	r.admin.AddCheck(health.Loaded("policies", policies.Loaded()))
 	r.admin.AddCheck(health.Consumer(r.bus, bus.StreamUnverified, bus.ConsumerVerifier))
