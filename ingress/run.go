@@ -76,7 +76,7 @@ func (s *Server) watchFill(ctx context.Context) {
 	tick := time.NewTicker(fillInterval)
 	defer tick.Stop()
 	for {
-		if state, err := s.bus.State(ctx, s.stream(), ""); err == nil {
+		if state, err := s.bus.State(ctx, s.storedOn(), ""); err == nil {
 			full := state.Fill() >= strangersStop
 			if s.full.Swap(full) != full {
 				s.log.Warn("backlog crossed the mark for strangers", "refused", full, "fill", state.Fill())

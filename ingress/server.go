@@ -53,7 +53,7 @@ type Config struct {
 type Server struct {
 	cfg     Config
 	bus     *bus.Bus
-	storage *bus.Publisher // of stream
+	stream  *bus.Publisher // of the stream that requests are stored on
 	routes  *route.Table
 	observe *observer
 	publish *telemetry.Publishing
@@ -77,13 +77,13 @@ func New(cfg Config, b *bus.Bus, tracer trace.Tracer, log *slog.Logger) *Server 
 		cfg.Commit = bus.CommitFast
 	}
 	routes := route.NewTable(cmp.Or(cfg.Hub, b), cfg.RouteCache, log)
-	return &Server{cfg: cfg, bus: b, storage: b.NewPublisher(cfg.Commit), log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
+	return &Server{cfg: cfg, bus: b, stream: b.NewPublisher(cfg.Commit), log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
 		observe: newObserver(tracer, cfg.Meter), publish: telemetry.NewPublishing(tracer, cfg.Meter),
 		routes: routes}
 }
 
-// stream is where requests are stored.
-func (s *Server) stream() string {
+// storedOn names the stream that requests are stored on.
+func (s *Server) storedOn() string {
 	if s.cfg.Hub != nil {
 		return bus.StreamBuffer
 	}
@@ -207,7 +207,7 @@ func (s *Server) bodyLimit(rt route.Route) int64 {
 // store stores a message, trying again under the same id while the outcome is unknown and the deadline allows.
 func (s *Server) store(ctx context.Context, m *nats.Msg, deadline time.Time) error {
 	for {
-		_, err := s.storage.Publish(ctx, m, min(storeAttempt, time.Until(deadline)))
+		_, err := s.stream.Publish(ctx, m, min(storeAttempt, time.Until(deadline)))
 		if err == nil || !errors.Is(err, bus.ErrUnavailable) {
 			return err
 		}

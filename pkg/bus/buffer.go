@@ -36,24 +36,26 @@ const (
 )
 
 // SetupBuffer makes the streams of a buffer on an embedded server, or brings them to their declared settings. BUFFER is as
-// UNVERIFIED is, with so many bytes; REFUSED may hold a tenth of that beside it. Making BUFFER smaller than what it holds
-// loses nothing: it takes no more until there is room.
+// UNVERIFIED is, with so many bytes; REFUSED may hold a tenth of that beside it. A limit below what a stream holds is
+// logged and left for a later start.
 //
 // The consumers are made anew, so that what a killed process had in flight is delivered at once and in order. What was
 // acknowledged is gone from the streams, so there is nothing for them to remember.
 func (b *Bus) SetupBuffer(ctx context.Context, maxBytes int64, embedded *Server) error {
 	streams, consumers := bufferDecls(maxBytes)
+	var plan Plan
 	for _, want := range streams {
 		c, err := b.planStream(ctx, want, embedded.hasFiles)
-		switch {
-		case err == nil && c.Make:
-			err = c.apply(ctx)
-		case err == nil && len(c.Settings) > 0:
-			_, err = b.js.UpdateStream(ctx, want) // smaller too: see above
-		}
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", want.Name, err)
 		}
+		plan = plan.with(c)
+	}
+	if err := plan.Refused(); err != nil { // no reason to turn requests away
+		b.log.Warn("a setting of the buffer stays as it is", "error", err)
+	}
+	if err := b.Apply(ctx, plan); err != nil {
+		return err
 	}
 	for _, c := range consumers {
 		if err := b.js.DeleteConsumer(ctx, c.stream, c.config.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/bus/bustest"
@@ -70,7 +69,7 @@ func TestBufferIsLikeUnverified(t *testing.T) {
 }
 
 // TestBufferAnew opens a buffer whose former process died with messages in flight: they come at once, not after the
-// acknowledgement wait. A smaller limit than what it holds drops none of them.
+// acknowledgement wait. A limit below what it holds drops none of them.
 func TestBufferAnew(t *testing.T) {
 	cfg := bus.ServerConfig{Dir: t.TempDir()}
 	b, stop := openBuffer(t, cfg, bufferBytes, "")
@@ -97,9 +96,6 @@ func TestBufferAnew(t *testing.T) {
 
 	b, stop = openBuffer(t, cfg, 1<<20, "")
 	defer stop()
-	if _, err := b.Publish(t.Context(), &nats.Msg{Subject: "unverified.genesys", Data: []byte("more")}); !errors.Is(err, bus.ErrFull) {
-		t.Errorf("Publish into a buffer that was made smaller = %v, want ErrFull", err)
-	}
 	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var ids []string

@@ -113,7 +113,7 @@ func flush(ctx context.Context, tel *telemetry.Telemetry, p *process) {
 
 // addIngress adds the public HTTP server, listening from now on. It is ready once it knows the webhooks named.
 func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
-	s, serve, err := r.newIngress(f, ingress.Config{}, bus.StreamUnverified)
+	s, serve, err := r.newIngress(f, ingress.Config{Commit: bus.Commit(f.Commit)}, bus.StreamUnverified)
 	if err != nil {
 		return err
 	}
