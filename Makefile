@@ -76,8 +76,28 @@ test-jaeger: $(JAEGER) ## Find each kind of reject in the real Jaeger. Builds it
 	cd deploy/tools/jaeger && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 .PHONY: test-deploy
-test-deploy: ## Check alert rules and dashboard with the real promtool. Builds it first: minutes when cold.
-	cd deploy/tools/prometheus && $(GO) vet ./... && $(GO) test -count=1 ./...
+test-deploy: ## Check image, releases, compose, chart, alert rules, collector, AsyncAPI and consumers with the tools of each. Minutes when cold; needs Node.
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "node or npm is missing: apt-get install -y nodejs npm"; exit 1; }
+	for m in prometheus image compose helm collector; do (cd deploy/tools/$$m && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test -count=1 -timeout 20m ./...) || exit 1; done
+	cd deploy/tools/asyncapi && npm ci --no-audit --no-fund && npm test
+	$(GO) vet -tags deploy ./pkg/cmd/hookproof
+	$(GO) test -tags deploy -count=1 -run '^(TestConsumerNode|TestConsumingCommands)' ./pkg/cmd/hookproof
+
+.PHONY: image
+image: ## Build the container image as .hookproof/hookproof.tar, for docker load. It needs no Docker.
+	@mkdir -p $(STATE)
+	cd deploy/tools/image && $(GO) run . -source $(CURDIR) -platforms linux/$$($(GO) env GOARCH) -tag local -archive $(CURDIR)/$(STATE)/hookproof.tar
+
+.PHONY: compose
+compose: image ## Start everything of production on this machine, with Docker Compose.
+	docker load --input $(STATE)/hookproof.tar
+	docker compose -f deploy/compose/compose.yaml up
+
+.PHONY: test-console
+test-console: ## Use the console in a real Chromium: live rows, keyboard, phone, axe. Installs it first where it is missing.
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation fonts-dejavu-core; }
+	$(GO) build -o deploy/tools/console/bin/hookproof ./pkg/cmd/hookproof
+	cd deploy/tools/console && npm ci --no-audit --no-fund && HOOKPROOF=$(CURDIR)/deploy/tools/console/bin/hookproof node --test --test-timeout=600000 console.test.mjs
 
 .PHONY: test-hostile
 test-hostile: ## Slow headers, bodies and reads by slowhttptest, which is installed from Debian. 2 minutes.
