@@ -1,0 +1,7 @@
+package main
+
+import (
+	_ "github.com/nats-io/nats.go"
+)
+
+func main() {}
