@@ -1,0 +1,163 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Build builds the nats-server that the module requires into dir and returns its path. It has to run inside the module.
+func Build(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "nats-server")
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/nats-io/nats-server/v2").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build nats-server: %w: %s", err, out)
+	}
+	return path, nil
+}
+
+// node is one nats-server, running or not. Its addresses stay over restarts.
+type node struct {
+	name                   string
+	client, route, monitor string // addresses
+	server, config, log    string // paths
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd     // nil when it does not run
+	done chan struct{} // closed when it has ended
+}
+
+func newNode(i int, opts Options) (*node, error) {
+	n := &node{name: fmt.Sprintf("n%d", i+1), server: opts.Server}
+	n.config, n.log = filepath.Join(opts.Dir, n.name+".conf"), filepath.Join(opts.Dir, n.name+".log")
+	for _, addr := range []*string{&n.client, &n.route, &n.monitor} {
+		var err error
+		if *addr, err = freeAddr(); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+func (n *node) url() string { return "nats://" + n.client }
+
+// freeAddr returns an address of loopback on which nobody listens, below the ports that the kernel gives to outgoing
+// connections: a node that is down for a while must find its port free.
+func freeAddr() (string, error) {
+	var err error
+	for range 100 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(20000)))); err == nil {
+			return l.Addr().String(), l.Close()
+		}
+	}
+	return "", err
+}
+
+// configure writes the node's configuration.
+//
+// The route address that it advertises leads nowhere. Otherwise a node would learn another's from a third, and connect to it
+// past the link between the two.
+func (n *node) configure(opts Options, routes []string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "server_name: %s\nlisten: %q\nhttp: %q\n", n.name, n.client, n.monitor)
+	sync := "2m"
+	if opts.SyncAlways {
+		sync = "always"
+	}
+	fmt.Fprintf(&b, "jetstream { store_dir: %q, max_file_store: %d, max_memory_store: 67108864, sync_interval: %q }\n",
+		filepath.Join(opts.Dir, n.name), opts.MaxStore, sync)
+	if len(routes) > 0 {
+		fmt.Fprintf(&b, "cluster {\n  name: chaos\n  listen: %q\n  no_advertise: true\n  advertise: \"127.0.0.1:1\"\n  routes: [%s]\n}\n", n.route, `"`+strings.Join(routes, `", "`)+`"`)
+	}
+	b.WriteString(opts.ConfigExtra)
+	return os.WriteFile(n.config, []byte(b.String()), 0o600)
+}
+
+// start starts the process. Its log goes on where the last one ended.
+func (n *node) start() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd != nil {
+		return fmt.Errorf("%s runs already", n.name)
+	}
+	log, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd, done := exec.Command(n.server, "-c", n.config), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = log, log
+	// A Ctrl-C is for the harness, which then kills its servers; one that ended by itself would look like a fault.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	n.cmd, n.done = cmd, done
+	go func() {
+		_ = cmd.Wait() // how it ended is in its log, or was our doing
+		close(done)
+	}()
+	return nil
+}
+
+// running reports whether the process is there, stopped or not.
+func (n *node) running() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd == nil {
+		return false
+	}
+	select {
+	case <-n.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (n *node) signal(s syscall.Signal) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd == nil {
+		return fmt.Errorf("%s does not run", n.name)
+	}
+	if err := n.cmd.Process.Signal(s); err != nil {
+		return fmt.Errorf("%s: %w", n.name, err)
+	}
+	return nil
+}
+
+// kill kills the process and waits until it is gone. It does nothing to one that does not run.
+func (n *node) kill() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd == nil {
+		return nil
+	}
+	if err := n.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("%s: %w", n.name, err)
+	}
+	<-n.done
+	n.cmd = nil
+	return nil
+}
+
+// pid returns the process id, 0 when it does not run.
+func (n *node) pid() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd == nil {
+		return 0
+	}
+	return n.cmd.Process.Pid
+}
