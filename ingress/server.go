@@ -57,6 +57,7 @@ type Server struct {
 	publish *telemetry.Publishing
 	log     *slog.Logger
 	budgets *budgets
+	storing storing
 	full    atomic.Bool // UNVERIFIED is filled to strangersStop
 }
 
@@ -121,7 +122,8 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	m := event.Encode(e)
 	failpoint.Hit(StepCaptured)
-	if err := s.publish.Do(ctx, m, func(ctx context.Context) error { return s.store(ctx, m, x.began.Add(storeWithin)) }); err != nil {
+	err = s.publish.Do(ctx, m, func(ctx context.Context) error { return s.store(ctx, m, x.began.Add(storeWithin)) })
+	if s.storing.note(err); err != nil {
 		return err
 	}
 	failpoint.Hit(StepStored)

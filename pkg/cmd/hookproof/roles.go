@@ -106,6 +106,7 @@ func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
 		TLSCert: f.TLSCert, TLSKey: f.TLSKey, Meter: r.tel.Meter()}, r.bus, r.tel.Tracer(), r.p.log)
 	r.admin.AddCheck(health.Loaded("routes", s.Loaded()))
 	r.admin.AddCheck(health.Storage(r.bus, bus.StreamUnverified, health.Full))
+	r.admin.AddCheck(admin.Check{Name: "storing", Run: s.Storing})
 	r.watch.Streams = append(r.watch.Streams, bus.StreamUnverified)
 	for _, name := range webhooks {
 		r.admin.AddCheck(admin.Check{Name: "webhook " + name, Run: func(context.Context) error {
