@@ -102,6 +102,15 @@ type Ring struct {
 	Err error
 }
 
+// unresolved returns why a secret of the ring cannot be resolved, or why the ring cannot be used; nil when neither is so.
+func (r *Ring) unresolved() error {
+	errs := []error{r.Err}
+	for _, k := range r.Keys {
+		errs = append(errs, k.Err)
+	}
+	return errors.Join(errs...)
+}
+
 // Key is a secret of the ring, ready to use unless Err says why not.
 type Key struct {
 	signature.Key
