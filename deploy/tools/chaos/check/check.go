@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
@@ -74,7 +75,11 @@ func (r *run) index() {
 		if o.Stream == unverified {
 			continue
 		}
-		r.byID[o.id] = append(r.byID[o.id], o)
+		id := o.id
+		if a, ok := r.attempts[o.attempt]; ok && a.Kind == history.KindInjected {
+			id = fmt.Sprint("injected ", a.N) // what is no request may have any id, or none
+		}
+		r.byID[id] = append(r.byID[id], o)
 		if o.Stream == verified {
 			o.key = r.keyOf(o)
 			r.byKey[o.key] = append(r.byKey[o.key], o)

@@ -42,7 +42,8 @@ const HistoryFile = "history.jsonl"
 // Run runs a scenario and judges it. The error says that the run could not be made, and then the report is worth nothing.
 func Run(ctx context.Context, s Scenario, cfg Config) (check.Report, error) {
 	dir := filepath.Join(cfg.Dir, s.Name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	// What a former run left would be taken for this one's.
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return check.Report{}, err
 	}
 	f, err := os.Create(filepath.Join(dir, HistoryFile))

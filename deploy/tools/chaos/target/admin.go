@@ -74,6 +74,26 @@ func (a *Admin) SetMaxBytes(ctx context.Context, stream string, bytes int64) (be
 	return before, err
 }
 
+// DeleteStream deletes a stream, a bucket's included, with all that it holds.
+func (a *Admin) DeleteStream(ctx context.Context, stream string) error {
+	return a.retry(ctx, func(ctx context.Context) error {
+		if err := a.JS.DeleteStream(ctx, stream); !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
+		}
+		return nil
+	})
+}
+
+// DeleteConsumer deletes the verifiers' consumer.
+func (a *Admin) DeleteConsumer(ctx context.Context) error {
+	return a.retry(ctx, func(ctx context.Context) error {
+		if err := a.JS.DeleteConsumer(ctx, Unverified, Consumer); !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return err
+		}
+		return nil
+	})
+}
+
 // State returns what a stream holds.
 func (a *Admin) State(ctx context.Context, stream string) (state jetstream.StreamState, err error) {
 	err = a.retry(ctx, func(ctx context.Context) error {

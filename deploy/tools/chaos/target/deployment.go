@@ -34,6 +34,8 @@ type Options struct {
 	AckWait    time.Duration // of the verifiers' consumer; default 2 s, so that a run need not wait for 30 s
 	Simulator  bool          // run hookproof sim, with credentials for the provisioner
 	Env        []string      // of every role
+	MaxStorage int64         // of all streams together; default what setup takes
+	DiskBytes  int64         // puts the first server on a disk of that size, which needs the rights of root; 0 does not
 }
 
 func (o Options) withDefaults() Options {
@@ -86,6 +88,11 @@ func (d *Deployment) start(ctx context.Context) error {
 		return err
 	}
 	var err error
+	if d.DiskBytes > 0 {
+		if err := mountDisk(d.DiskDir(), d.DiskBytes); err != nil {
+			return err
+		}
+	}
 	d.Cluster, err = cluster.Start(ctx, cluster.Options{Nodes: d.Nodes, Dir: d.Dir, Server: d.NATSServer, SyncAlways: d.SyncAlways, MaxStore: 1 << 40})
 	if err != nil {
 		return err
@@ -194,11 +201,18 @@ func (d *Deployment) env() []string {
 		"HOOKPROOF_HORIZON=" + d.Horizon.String(), "HOOKPROOF_REPLICAS=" + strconv.Itoa(d.Nodes)}, d.Env)
 }
 
+// DiskDir is where the first server keeps its streams.
+func (d *Deployment) DiskDir() string { return filepath.Join(d.Dir, "n1") }
+
 func (d *Deployment) secretDir() string { return filepath.Join(d.Dir, "secrets") }
 
 // Setup runs hookproof setup, straight to the servers.
 func (d *Deployment) Setup(ctx context.Context) error {
-	return d.command(ctx, "setup", "--nats-url", d.Cluster.URL())
+	args := []string{"setup", "--nats-url", d.Cluster.URL()}
+	if d.MaxStorage > 0 {
+		args = append(args, "--max-storage", strconv.FormatInt(d.MaxStorage, 10))
+	}
+	return d.command(ctx, args...)
 }
 
 func (d *Deployment) command(ctx context.Context, args ...string) error {
@@ -263,6 +277,9 @@ func (d *Deployment) Close() {
 	}
 	if d.Cluster != nil {
 		_ = d.Cluster.Close() // what is left of it cannot be helped
+	}
+	if d.DiskBytes > 0 {
+		unmountDisk(d.DiskDir())
 	}
 }
 
