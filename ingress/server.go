@@ -16,6 +16,7 @@ import (
 
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/failpoint"
 	"github.com/hookproof/hookproof/pkg/planted"
 	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/route"
@@ -29,6 +30,12 @@ const (
 	storeAttempt = 3 * time.Second
 	// strangersStop is the fill of UNVERIFIED above which only addresses inside an allowlist are captured.
 	strangersStop = 0.8
+)
+
+// Steps at which a test build can be made to fail.
+const (
+	StepCaptured = "captured" // the request is read, and not stored
+	StepStored   = "stored"   // it is stored, and not answered
 )
 
 // Config tunes an ingress. The zero value of a field stands for its default.
@@ -117,9 +124,11 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return errors.Join(errNotStored, err)
 	}
 	m := event.Encode(e)
+	failpoint.Hit(StepCaptured)
 	if err := s.publish.Do(ctx, m, func(ctx context.Context) error { return s.store(ctx, m, x.began.Add(storeWithin)) }); err != nil {
 		return err
 	}
+	failpoint.Hit(StepStored)
 	x.id = e.ID
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/failpoint"
 	"github.com/hookproof/hookproof/pkg/jsonpointer"
 	"github.com/hookproof/hookproof/pkg/planted"
 	"github.com/hookproof/hookproof/pkg/policy"
@@ -44,7 +45,7 @@ func checkTimestampField(r *event.Request, ring *policy.Ring) event.Verdict {
 func checkSkew(at time.Time, readable bool, r *event.Request, ring *policy.Ring) event.Verdict {
 	received := r.ReceivedAt
 	if planted.WallClock {
-		received = time.Now()
+		received = failpoint.Now()
 	}
 	switch {
 	case !readable:

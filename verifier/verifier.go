@@ -114,7 +114,7 @@ func (v *Verifier) handle(ctx context.Context, d *bus.Delivery) (err error) {
 		}
 		failpoint.Hit(StepClaimed)
 	}
-	if g.Reason == event.ReplayDetected && time.Since(g.request.ReceivedAt) > v.cfg.Horizon {
+	if g.Reason == event.ReplayDetected && g.age() > v.cfg.Horizon {
 		return v.park(ctx, g, event.ReplayTooOld, "the key has an owner, but after so long it may be this very request")
 	}
 	return v.publish(ctx, g)
@@ -181,7 +181,7 @@ func (v *Verifier) publish(ctx context.Context, g *passage) error {
 		return fmt.Errorf("held for %s: given back instead of published", held)
 	}
 	if g.Verified() {
-		g.PossibleDuplicate = time.Since(g.request.ReceivedAt) > v.cfg.Horizon-horizonMargin
+		g.PossibleDuplicate = g.age() > v.cfg.Horizon-horizonMargin
 		return v.store(ctx, g, event.VerifiedMsg(g.request, g.Judgement))
 	}
 	return v.store(ctx, g, event.RejectedMsg(g.request, g.Judgement))

@@ -16,7 +16,7 @@ const module = "github.com/hookproof/hookproof/"
 // the roles to pkg, and roles never import each other.
 var allowedImports = map[string][]string{
 	"pkg/cmd/hookproof":           {"ingress", "verifier", "provisioner", "pkg/admin", "pkg/audit", "pkg/bus", "pkg/event", "pkg/explain", "pkg/genesys", "pkg/genesys/genesystest", "pkg/health", "pkg/policy", "pkg/redrive", "pkg/secret", "pkg/signature", "pkg/telemetry", "pkg/webhook"},
-	"ingress":                     {"pkg/bus", "pkg/event", "pkg/planted", "pkg/policy", "pkg/route", "pkg/telemetry"},
+	"ingress":                     {"pkg/bus", "pkg/event", "pkg/failpoint", "pkg/planted", "pkg/policy", "pkg/route", "pkg/telemetry"},
 	"verifier":                    {"pkg/bus", "pkg/check", "pkg/event", "pkg/failpoint", "pkg/jsonpointer", "pkg/planted", "pkg/policy", "pkg/signature", "pkg/telemetry"},
 	"provisioner":                 {"pkg/bus", "pkg/event", "pkg/failpoint", "pkg/genesys", "pkg/policy", "pkg/route", "pkg/secret", "pkg/signature", "pkg/telemetry", "pkg/webhook"},
 	"pkg/admin":                   {},
@@ -29,7 +29,7 @@ var allowedImports = map[string][]string{
 	"pkg/failpoint":               {},
 	"pkg/genesys":                 {"pkg/secret"},
 	"pkg/genesys/genesystest":     {"pkg/genesys", "pkg/secret"},
-	"pkg/health":                  {"pkg/admin", "pkg/bus", "pkg/telemetry"},
+	"pkg/health":                  {"pkg/admin", "pkg/bus", "pkg/failpoint", "pkg/telemetry"},
 	"pkg/jsonpointer":             {},
 	"pkg/planted":                 {},
 	"pkg/policy":                  {"pkg/bus", "pkg/secret", "pkg/signature"},

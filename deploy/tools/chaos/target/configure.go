@@ -1,0 +1,71 @@
+package target
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
+	"github.com/hookproof/hookproof/deploy/tools/chaos/load"
+)
+
+// Change is what becomes of a webhook's configuration beside its sizes.
+type Change struct {
+	Overlap time.Duration // how long a replaced secret stays valid; default 10 min
+}
+
+const defaultOverlap = 10 * time.Minute
+
+// Configure gives a webhook a new secret, by hookproof apply. Once that says that the webhook is live its sender signs with
+// it.
+func (d *Deployment) Configure(ctx context.Context, w *load.Webhook, c Change) error {
+	if c.Overlap == 0 {
+		c.Overlap = defaultOverlap
+	}
+	d.secrets[w.Name]++
+	n := d.secrets[w.Name]
+	secret, name := newSecret(w.Name, n), fmt.Sprintf("%s-%d", w.Name, n)
+	if err := os.WriteFile(filepath.Join(d.secretDir(), name), []byte(secret), 0o600); err != nil {
+		return err
+	}
+	p := history.Policy{Webhook: w.Name, Scheme: w.Scheme, Tolerance: d.Tolerance, MaxBody: int64(w.MaxBody), Asked: time.Now()}
+	if w.Outside != "" {
+		p.Allowlist = []string{w.Inside + "0/24"}
+	}
+	desired := map[string]any{"webhook": w.Name, "kind": "none", "scheme": w.Scheme, "secret": "file:" + name,
+		"tolerance": d.Tolerance.String(), "maxBodyBytes": w.MaxBody, "secretOverlap": c.Overlap.String()}
+	if len(p.Allowlist) > 0 {
+		desired["allowlist"] = p.Allowlist
+	}
+	if err := d.Apply(ctx, w.Name, desired); err != nil {
+		return err
+	}
+	p.Live = time.Now()
+	for i := range d.rings[w.Name] {
+		if s := &d.rings[w.Name][i]; s.EndsAfter.IsZero() {
+			// The provisioner cuts the end to a whole second.
+			s.EndsAfter, s.EndsBefore = p.Asked.Add(c.Overlap-time.Second), p.Live.Add(c.Overlap+time.Second)
+		}
+	}
+	d.rings[w.Name] = append(d.rings[w.Name], history.Secret{Text: secret})
+	p.Secrets = append(p.Secrets, d.rings[w.Name]...)
+	d.rec.Policy(p)
+	w.SetSecret(secret)
+	return nil
+}
+
+// Apply runs hookproof apply and returns once the webhook is live.
+func (d *Deployment) Apply(ctx context.Context, webhook string, desired map[string]any) error {
+	text, err := json.Marshal(desired)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(d.Dir, webhook+".json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return err
+	}
+	return d.command(ctx, "apply", "--nats-url", d.Cluster.URL(), "--wait", "60s", "--allow-private-targets", "-f", path)
+}
