@@ -9,9 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -46,7 +46,7 @@ func newNode(i int, opts Options) (*node, error) {
 	n.command = append(n.command, opts.Server, "-c", n.config)
 	for _, addr := range []*string{&n.client, &n.route, &n.monitor} {
 		var err error
-		if *addr, err = freeAddr(); err != nil {
+		if *addr, err = FreeAddr(); err != nil {
 			return nil, err
 		}
 	}
@@ -55,13 +55,22 @@ func newNode(i int, opts Options) (*node, error) {
 
 func (n *node) url() string { return "nats://" + n.client }
 
-// freeAddr returns an address of loopback on which nobody listens, below the ports that the kernel gives to outgoing
-// connections: a node that is down for a while must find its port free.
-func freeAddr() (string, error) {
+// Ports are given out one after the other from below those that the kernel gives to outgoing connections: what is down for a
+// while must find its port free, and no two may get the same before they listen.
+const firstPort, ports = 10000, 20000
+
+var lastPort = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(rand.Uint32N(ports)) // other processes of the suite begin elsewhere
+	return &n
+}()
+
+// FreeAddr returns an address of loopback on which nobody listens, another one at each call.
+func FreeAddr() (string, error) {
 	var err error
 	for range 100 {
 		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(20000)))); err == nil {
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+lastPort.Add(1)%ports)); err == nil {
 			return l.Addr().String(), l.Close()
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,11 +27,12 @@ type Options struct {
 	Nodes      int    // 1 or 3; default 1
 	Verifiers  int    // default 2
 	SyncAlways bool
-	Horizon    time.Duration // default 1 h
-	Tolerance  time.Duration // of every webhook; default 5 min
-	AckWait    time.Duration // of the verifiers' consumer; default 2 s, so that a run need not wait for 30 s
-	Simulator  bool          // run hookproof sim, with credentials for the provisioner
-	Env        []string      // of every role
+	Wrap       func(node int) []string // see cluster.Options
+	Horizon    time.Duration           // default 1 h
+	Tolerance  time.Duration           // of every webhook; default 5 min
+	AckWait    time.Duration           // of the verifiers' consumer; default 2 s, so that a run need not wait for 30 s
+	Simulator  bool                    // run hookproof sim, with credentials for the provisioner
+	Env        []string                // of every role
 }
 
 func (o Options) withDefaults() Options {
@@ -86,7 +85,7 @@ func (d *Deployment) start(ctx context.Context) error {
 		return err
 	}
 	var err error
-	d.Cluster, err = cluster.Start(ctx, cluster.Options{Nodes: d.Nodes, Dir: d.Dir, Server: d.NATSServer, SyncAlways: d.SyncAlways, MaxStore: 1 << 40})
+	d.Cluster, err = cluster.Start(ctx, cluster.Options{Nodes: d.Nodes, Dir: d.Dir, Server: d.NATSServer, SyncAlways: d.SyncAlways, Wrap: d.Wrap, MaxStore: 1 << 40})
 	if err != nil {
 		return err
 	}
@@ -122,7 +121,7 @@ func webhooks() []*load.Webhook {
 }
 
 func (d *Deployment) startRoles() error {
-	listen, err := freeAddr()
+	listen, err := cluster.FreeAddr()
 	if err != nil {
 		return err
 	}
@@ -153,7 +152,7 @@ func (d *Deployment) startRoles() error {
 }
 
 func (d *Deployment) startSim() error {
-	listen, err := freeAddr()
+	listen, err := cluster.FreeAddr()
 	if err != nil {
 		return err
 	}
@@ -168,7 +167,7 @@ func (d *Deployment) role(name, command string, env ...string) (*Process, error)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddr()
+	admin, err := cluster.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -279,19 +278,6 @@ func Poll(ctx context.Context, try func() error) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-// freeAddr returns an address of loopback on which nobody listens, below the ports that the kernel gives to outgoing
-// connections: a process that is down for a while must find its port free.
-func freeAddr() (string, error) {
-	var err error
-	for range 100 {
-		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(20000)))); err == nil {
-			return l.Addr().String(), l.Close()
-		}
-	}
-	return "", err
 }
 
 // newSecret makes a secret in the form that every scheme takes.
