@@ -17,6 +17,7 @@ import (
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/event"
 	"github.com/hookproof/hookproof/pkg/failpoint"
+	"github.com/hookproof/hookproof/pkg/planted"
 	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/route"
 	"github.com/hookproof/hookproof/pkg/telemetry"
@@ -115,6 +116,9 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	body, err := readBody(w, r, s.bodyLimit(rt))
 	if err != nil {
 		return err
+	}
+	if planted.ReserialisedBody {
+		body = reserialised(body)
 	}
 	e, err := capture(r, rt, x.client, body)
 	if err != nil {

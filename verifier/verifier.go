@@ -14,6 +14,7 @@ import (
 	"github.com/hookproof/hookproof/pkg/event"
 	"github.com/hookproof/hookproof/pkg/failpoint"
 	"github.com/hookproof/hookproof/pkg/jsonpointer"
+	"github.com/hookproof/hookproof/pkg/planted"
 	"github.com/hookproof/hookproof/pkg/policy"
 )
 
@@ -95,6 +96,9 @@ func (v *Verifier) handle(ctx context.Context, d *bus.Delivery) (err error) {
 	failpoint.Hit(StepFetched)
 	if g.request, err = event.Decode(d.Msg); err != nil {
 		return v.park(ctx, g, parkReason(err), err.Error())
+	}
+	if planted.ClaimFirst {
+		v.claimUnchecked(ctx, g)
 	}
 	decision, err := v.decide(ctx, g)
 	if err != nil {

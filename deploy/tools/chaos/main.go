@@ -35,6 +35,7 @@ type flags struct {
 	judge    string
 	list     bool
 	keep     bool
+	planted  bool
 }
 
 func parse(args []string, stderr io.Writer) (flags, error) {
@@ -50,6 +51,7 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	set.BoolVar(&f.keep, "keep", false, "keep histories and logs also if all is well")
 	set.StringVar(&f.judge, "judge", "", "judge the history in this file and run nothing")
 	set.BoolVar(&f.list, "list", false, "list the scenarios with what strikes and what must hold")
+	set.BoolVar(&f.planted, "planted", false, "plant one bug after the other in the program and run until it is found")
 	err := set.Parse(args)
 	return f, err
 }
@@ -66,6 +68,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	case f.judge != "":
 		return judge(f.judge, stdout)
+	case f.planted:
+		return runPlanted(ctx, f, stdout)
 	}
 	return runAll(ctx, f, stdout)
 }
@@ -97,11 +101,8 @@ func judge(path string, stdout io.Writer) error {
 
 var errRed = errors.New("a promise was broken")
 
-func runAll(ctx context.Context, f flags, stdout io.Writer) error {
-	scenarios, err := choose(f.scenario, f.Nodes)
-	if err != nil {
-		return err
-	}
+// prepare draws a seed and makes a directory where none was given.
+func prepare(f *flags, stdout io.Writer) (err error) {
 	if f.Seed == 0 {
 		f.Seed = rand.Uint64N(1 << 32)
 	}
@@ -111,6 +112,17 @@ func runAll(ctx context.Context, f flags, stdout io.Writer) error {
 		}
 	}
 	fmt.Fprintf(stdout, "seed %d, histories and logs in %s\n", f.Seed, f.Dir)
+	return nil
+}
+
+func runAll(ctx context.Context, f flags, stdout io.Writer) error {
+	scenarios, err := choose(f.scenario, f.Nodes)
+	if err != nil {
+		return err
+	}
+	if err := prepare(&f, stdout); err != nil {
+		return err
+	}
 	if err := build(ctx, &f.Config); err != nil {
 		return err
 	}

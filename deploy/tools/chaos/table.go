@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/hookproof/hookproof/deploy/tools/chaos/check"
 )
@@ -19,16 +20,7 @@ func newTable(w io.Writer) table {
 }
 
 func (t table) row(name string, r check.Report) {
-	sets := ""
-	for _, set := range check.Sets() {
-		if n := len(r.Found[set]); n > 0 {
-			sets += fmt.Sprintf(" %s=%d", set, n)
-		}
-	}
-	if sets == "" {
-		sets = fmt.Sprintf(" all %d empty", len(check.Sets()))
-	}
-	fmt.Fprintf(t.w, "%-22s %8d %8d %8d %8d %8d %7d %6d %6d %s\n", name, r.Attempts, r.Accepted, r.Unanswered, r.Verified, r.Rejected, r.Replays, r.Parked, r.Faults, sets)
+	fmt.Fprintf(t.w, "%-22s %8d %8d %8d %8d %8d %7d %6d %6d  %s\n", name, r.Attempts, r.Accepted, r.Unanswered, r.Verified, r.Rejected, r.Replays, r.Parked, r.Faults, sets(r))
 	for _, set := range check.Sets() {
 		for i, line := range r.Found[set] {
 			if i == shown {
@@ -38,4 +30,18 @@ func (t table) row(name string, r check.Report) {
 			fmt.Fprintf(t.w, "  %s: %s\n", set, line)
 		}
 	}
+}
+
+// sets names the sets that are not empty.
+func sets(r check.Report) string {
+	var all []string
+	for _, set := range check.Sets() {
+		if n := len(r.Found[set]); n > 0 {
+			all = append(all, fmt.Sprintf("%s=%d", set, n))
+		}
+	}
+	if len(all) == 0 {
+		return fmt.Sprintf("all %d empty", len(check.Sets()))
+	}
+	return strings.Join(all, " ")
 }

@@ -22,6 +22,10 @@ type Options struct {
 	SyncAlways  bool   // fsync before each acknowledgement; by default the server syncs every 2 minutes
 	MaxStore    int64  // bytes of file storage a node; default 4 GiB
 	ConfigExtra string // lines for the configuration of each node
+
+	// Wrap returns a command that runs node i with the server's own command line after it, such as strace and its flags; nil
+	// runs the server itself.
+	Wrap func(i int) []string
 }
 
 const defaultMaxStore = 4 << 30

@@ -20,7 +20,7 @@ type Link struct {
 func (c *Cluster) newLink(name string, upstreams ...string) (*Link, error) {
 	l := &Link{}
 	for i, upstream := range upstreams {
-		listen, err := freeAddr()
+		listen, err := FreeAddr()
 		if err != nil {
 			return nil, err
 		}

@@ -9,9 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -28,8 +28,9 @@ func Build(ctx context.Context, dir string) (string, error) {
 // node is one nats-server, running or not. Its addresses stay over restarts.
 type node struct {
 	name                   string
-	client, route, monitor string // addresses
-	server, config, log    string // paths
+	client, route, monitor string   // addresses
+	config, log            string   // paths
+	command                []string // that runs the server
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd     // nil when it does not run
@@ -37,11 +38,15 @@ type node struct {
 }
 
 func newNode(i int, opts Options) (*node, error) {
-	n := &node{name: fmt.Sprintf("n%d", i+1), server: opts.Server}
+	n := &node{name: fmt.Sprintf("n%d", i+1)}
 	n.config, n.log = filepath.Join(opts.Dir, n.name+".conf"), filepath.Join(opts.Dir, n.name+".log")
+	if opts.Wrap != nil {
+		n.command = opts.Wrap(i)
+	}
+	n.command = append(n.command, opts.Server, "-c", n.config)
 	for _, addr := range []*string{&n.client, &n.route, &n.monitor} {
 		var err error
-		if *addr, err = freeAddr(); err != nil {
+		if *addr, err = FreeAddr(); err != nil {
 			return nil, err
 		}
 	}
@@ -50,13 +55,22 @@ func newNode(i int, opts Options) (*node, error) {
 
 func (n *node) url() string { return "nats://" + n.client }
 
-// freeAddr returns an address of loopback on which nobody listens, below the ports that the kernel gives to outgoing
-// connections: a node that is down for a while must find its port free.
-func freeAddr() (string, error) {
+// Ports are given out one after the other from below those that the kernel gives to outgoing connections: what is down for a
+// while must find its port free, and no two may get the same before they listen.
+const firstPort, ports = 10000, 20000
+
+var lastPort = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(rand.Uint32N(ports)) // other processes of the suite begin elsewhere
+	return &n
+}()
+
+// FreeAddr returns an address of loopback on which nobody listens, another one at each call.
+func FreeAddr() (string, error) {
 	var err error
 	for range 100 {
 		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(20000)))); err == nil {
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+lastPort.Add(1)%ports)); err == nil {
 			return l.Addr().String(), l.Close()
 		}
 	}
@@ -95,9 +109,10 @@ func (n *node) start() error {
 		return err
 	}
 	defer log.Close()
-	cmd, done := exec.Command(n.server, "-c", n.config), make(chan struct{})
+	cmd, done := exec.Command(n.command[0], n.command[1:]...), make(chan struct{})
 	cmd.Stdout, cmd.Stderr = log, log
-	// A Ctrl-C is for the harness, which then kills its servers; one that ended by itself would look like a fault.
+	// A group of its own: a Ctrl-C is for the harness, which then kills its servers, and a signal reaches what wraps a server
+	// and the server.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -114,6 +129,11 @@ func (n *node) start() error {
 func (n *node) running() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return n.alive()
+}
+
+// alive is running with the lock held. A process id means nothing once the process has ended.
+func (n *node) alive() bool {
 	if n.cmd == nil {
 		return false
 	}
@@ -128,10 +148,10 @@ func (n *node) running() bool {
 func (n *node) signal(s syscall.Signal) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.cmd == nil {
+	if !n.alive() {
 		return fmt.Errorf("%s does not run", n.name)
 	}
-	if err := n.cmd.Process.Signal(s); err != nil {
+	if err := syscall.Kill(-n.cmd.Process.Pid, s); err != nil {
 		return fmt.Errorf("%s: %w", n.name, err)
 	}
 	return nil
@@ -141,13 +161,12 @@ func (n *node) signal(s syscall.Signal) error {
 func (n *node) kill() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.cmd == nil {
-		return nil
+	if n.alive() {
+		if err := syscall.Kill(-n.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("%s: %w", n.name, err)
+		}
+		<-n.done
 	}
-	if err := n.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("%s: %w", n.name, err)
-	}
-	<-n.done
 	n.cmd = nil
 	return nil
 }

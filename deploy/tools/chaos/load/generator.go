@@ -24,8 +24,9 @@ type request struct {
 // step is what a sender does next: one request, or two copies at once.
 type step struct {
 	request
-	twin  bool
-	retry bool // as a sender does that was not answered with 2xx
+	before *request // sent and answered before
+	twin   bool
+	retry  bool // as a sender does that was not answered with 2xx
 }
 
 // kinds and how often of a hundred they come.
@@ -33,7 +34,7 @@ var kinds = []struct {
 	share int
 	name  string
 }{
-	{40, "genuine"}, {10, "twin"}, {14, "copy"}, {8, "restamped"}, {12, "forged"}, {5, "skewed"}, {3, "unsigned"}, {4, "foreign"},
+	{36, "genuine"}, {4, "foretold"}, {10, "twin"}, {14, "copy"}, {8, "restamped"}, {12, "forged"}, {5, "skewed"}, {3, "unsigned"}, {4, "foreign"},
 	{2, "oversized"}, {2, "unknown"},
 }
 
@@ -73,6 +74,12 @@ func (g *generator) next() step {
 		f := g.genuine(w)
 		f.kind = kind
 		return step{request: f.request, twin: kind == "twin", retry: true}
+	case "foretold": // a forgery of an event comes before the event
+		f := g.genuine(w)
+		f.kind = kind
+		forgery := request{kind: "forged", webhook: f.webhook, header: f.header.Clone(), client: f.client, body: f.body}
+		g.forge(w, forgery.header, f.id, time.Now(), f.body)
+		return step{request: f.request, before: &forgery, retry: true}
 	case "copy", "restamped":
 		f := g.former[g.rng.IntN(len(g.former))]
 		f.kind = kind

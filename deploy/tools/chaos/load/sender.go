@@ -51,6 +51,9 @@ func (l *Load) Run(ctx context.Context, senders int) {
 func (l *Load) sender(ctx context.Context, g *generator) {
 	for ctx.Err() == nil {
 		s := g.next()
+		if s.before != nil {
+			l.Send(*s.before)
+		}
 		if s.twin {
 			var both sync.WaitGroup
 			both.Go(func() { l.deliver(ctx, s) })

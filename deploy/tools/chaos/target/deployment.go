@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,13 +27,14 @@ type Options struct {
 	Nodes      int    // 1 or 3; default 1
 	Verifiers  int    // default 2
 	SyncAlways bool
-	Horizon    time.Duration // default 1 h
-	Tolerance  time.Duration // of every webhook; default 5 min
-	AckWait    time.Duration // of the verifiers' consumer; default 2 s, so that a run need not wait for 30 s
-	Simulator  bool          // run hookproof sim, with credentials for the provisioner
-	Env        []string      // of every role
-	MaxStorage int64         // of all streams together; default what setup takes
-	DiskBytes  int64         // puts the first server on a disk of that size, which needs the rights of root; 0 does not
+	Wrap       func(node int) []string // see cluster.Options
+	Horizon    time.Duration           // default 1 h
+	Tolerance  time.Duration           // of every webhook; default 5 min
+	AckWait    time.Duration           // of the verifiers' consumer; default 2 s, so that a run need not wait for 30 s
+	Simulator  bool                    // run hookproof sim, with credentials for the provisioner
+	Env        []string                // of every role
+	MaxStorage int64                   // of all streams together; default what setup takes
+	DiskBytes  int64                   // puts the first server on a disk of that size, which needs the rights of root; 0 does not
 }
 
 func (o Options) withDefaults() Options {
@@ -93,7 +92,7 @@ func (d *Deployment) start(ctx context.Context) error {
 			return err
 		}
 	}
-	d.Cluster, err = cluster.Start(ctx, cluster.Options{Nodes: d.Nodes, Dir: d.Dir, Server: d.NATSServer, SyncAlways: d.SyncAlways, MaxStore: 1 << 40})
+	d.Cluster, err = cluster.Start(ctx, cluster.Options{Nodes: d.Nodes, Dir: d.Dir, Server: d.NATSServer, SyncAlways: d.SyncAlways, Wrap: d.Wrap, MaxStore: 1 << 40})
 	if err != nil {
 		return err
 	}
@@ -129,7 +128,7 @@ func webhooks() []*load.Webhook {
 }
 
 func (d *Deployment) startRoles() error {
-	listen, err := freeAddr()
+	listen, err := cluster.FreeAddr()
 	if err != nil {
 		return err
 	}
@@ -160,7 +159,7 @@ func (d *Deployment) startRoles() error {
 }
 
 func (d *Deployment) startSim() error {
-	listen, err := freeAddr()
+	listen, err := cluster.FreeAddr()
 	if err != nil {
 		return err
 	}
@@ -175,7 +174,7 @@ func (d *Deployment) role(name, command string, env ...string) (*Process, error)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddr()
+	admin, err := cluster.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -296,19 +295,6 @@ func Poll(ctx context.Context, try func() error) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-// freeAddr returns an address of loopback on which nobody listens, below the ports that the kernel gives to outgoing
-// connections: a process that is down for a while must find its port free.
-func freeAddr() (string, error) {
-	var err error
-	for range 100 {
-		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(20000)))); err == nil {
-			return l.Addr().String(), l.Close()
-		}
-	}
-	return "", err
 }
 
 // newSecret makes a secret in the form that every scheme takes.
