@@ -94,6 +94,17 @@ func (a *Admin) DeleteConsumer(ctx context.Context) error {
 	})
 }
 
+// Replicated returns an error unless every stream, buckets included, has so many copies: with fewer a cluster proves nothing.
+func (a *Admin) Replicated(ctx context.Context, copies int) error {
+	streams := a.JS.ListStreams(ctx)
+	for s := range streams.Info() {
+		if s.Config.Replicas != copies {
+			return fmt.Errorf("stream %s has %d copies, want %d", s.Config.Name, s.Config.Replicas, copies)
+		}
+	}
+	return streams.Err()
+}
+
 // State returns what a stream holds.
 func (a *Admin) State(ctx context.Context, stream string) (state jetstream.StreamState, err error) {
 	err = a.retry(ctx, func(ctx context.Context) error {

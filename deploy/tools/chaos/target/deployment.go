@@ -102,6 +102,9 @@ func (d *Deployment) start(ctx context.Context) error {
 	if d.Admin, err = NewAdmin(d.Cluster.URL()); err != nil {
 		return err
 	}
+	if err := d.Admin.Replicated(ctx, d.Nodes); err != nil {
+		return err
+	}
 	if err := d.Admin.SetAckWait(ctx, d.AckWait); err != nil {
 		return err
 	}
