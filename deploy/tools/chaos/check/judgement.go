@@ -89,8 +89,12 @@ func (r *run) checkReplay(o *outcome) {
 		r.add(Misjudged, "attempt %d: rejected as a replay at an age of %s, beyond the horizon", o.attempt, o.age())
 		return
 	}
-	others := slices.DeleteFunc(slices.Clone(r.byKey[r.keyOf(o)]), func(v *outcome) bool { return v.id == o.id })
-	if len(others) == 0 {
+	all := r.byKey[r.keyOf(o)]
+	others := slices.DeleteFunc(slices.Clone(all), func(v *outcome) bool { return v.id == o.id })
+	switch {
+	case len(others) == 0 && len(all) > 0: // it was verified itself: decided twice
+		return
+	case len(others) == 0:
 		r.add(FalseReplay, "attempt %d (%s), %s", o.attempt, r.kind(o), o.id)
 		return
 	}

@@ -40,7 +40,7 @@ func (d *Deployment) Configure(ctx context.Context, w *load.Webhook, c Change) e
 	if len(p.Allowlist) > 0 {
 		desired["allowlist"] = p.Allowlist
 	}
-	if err := d.Apply(ctx, w.Name, desired); err != nil {
+	if err := d.apply(ctx, w.Name, desired, applyTimeout); err != nil {
 		return err
 	}
 	p.Live = time.Now()
@@ -57,8 +57,30 @@ func (d *Deployment) Configure(ctx context.Context, w *load.Webhook, c Change) e
 	return nil
 }
 
-// Apply runs hookproof apply and returns once the webhook is live.
-func (d *Deployment) Apply(ctx context.Context, webhook string, desired map[string]any) error {
+// ConfigureRemote asks for a webhook in the simulated Genesys Cloud, whose events the simulator sends. The same again changes
+// nothing. With wait it returns once the webhook is live.
+func (d *Deployment) ConfigureRemote(ctx context.Context, name string, wait bool) error {
+	secret, path := newSecret(name, 1), filepath.Join(d.secretDir(), name)
+	if _, err := os.Stat(path); err != nil {
+		p := history.Policy{Webhook: name, Scheme: history.GenesysWebhook, Secrets: []history.Secret{{Text: secret}}, Tolerance: d.Tolerance, Asked: time.Now(), Live: time.Now()}
+		d.rec.Policy(p)
+		if err := os.WriteFile(path, []byte(secret), 0o600); err != nil {
+			return err
+		}
+	}
+	within := time.Duration(0)
+	if wait {
+		within = applyTimeout
+	}
+	return d.apply(ctx, name, map[string]any{"webhook": name, "kind": "webhook", "secret": "file:" + name, "events": []string{"conversation.started"},
+		"targetUri": d.URL.JoinPath("webhooks", name).String(), "tolerance": d.Tolerance.String()}, within)
+}
+
+// applyTimeout is how long a webhook may take to be live.
+const applyTimeout = time.Minute
+
+// apply runs hookproof apply, and returns once the webhook is live if that is waited for.
+func (d *Deployment) apply(ctx context.Context, webhook string, desired map[string]any, wait time.Duration) error {
 	text, err := json.Marshal(desired)
 	if err != nil {
 		return err
@@ -67,5 +89,5 @@ func (d *Deployment) Apply(ctx context.Context, webhook string, desired map[stri
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return err
 	}
-	return d.command(ctx, "apply", "--nats-url", d.Cluster.URL(), "--wait", "60s", "--allow-private-targets", "-f", path)
+	return d.command(ctx, "apply", "--nats-url", d.Cluster.URL(), "--wait", wait.String(), "--allow-private-targets", "-f", path)
 }
