@@ -54,13 +54,10 @@ func unsigned(due []string) bool {
 // due returns the verdicts of the model under each policy that may have been in force from receipt to outcome.
 func (r *run) due(o *outcome) []string {
 	var out []string
-	versions := r.policies[o.webhook]
-	for i, p := range versions {
-		over := i+1 < len(versions) && versions[i+1].Live.Add(policyLag).Before(o.request.received)
-		if over || p.Asked.After(o.At) {
-			continue
+	for _, p := range r.inForce(o.webhook, o.request.received, o.At) {
+		if !p.Gone {
+			out = append(out, judge(p, o.request)...)
 		}
-		out = append(out, judge(p, o.request)...)
 	}
 	if len(out) == 0 {
 		return []string{unknownWebhook}

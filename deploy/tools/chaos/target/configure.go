@@ -57,6 +57,18 @@ func (d *Deployment) Configure(ctx context.Context, w *load.Webhook, c Change) e
 	return nil
 }
 
+// Remove removes a webhook, and returns once what was captured for it is judged and nothing is left of it.
+func (d *Deployment) Remove(ctx context.Context, w *load.Webhook) error {
+	p := history.Policy{Webhook: w.Name, Scheme: w.Scheme, Gone: true, Asked: time.Now()}
+	if err := d.apply(ctx, w.Name, map[string]any{"webhook": w.Name, "state": "absent"}, applyTimeout); err != nil {
+		return err
+	}
+	p.Live = time.Now()
+	d.rings[w.Name] = nil // a webhook that is made again begins anew
+	d.rec.Policy(p)
+	return nil
+}
+
 // ConfigureRemote asks for a webhook in the simulated Genesys Cloud, whose events the simulator sends. The same again changes
 // nothing. With wait it returns once the webhook is live.
 func (d *Deployment) ConfigureRemote(ctx context.Context, name string, wait bool) error {

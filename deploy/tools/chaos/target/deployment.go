@@ -94,7 +94,8 @@ func (d *Deployment) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Setup(ctx); err != nil {
+	// A server of a cluster that just started may call another offline.
+	if err := Poll(ctx, func() error { return d.Setup(ctx) }); err != nil {
 		return err
 	}
 	if d.Admin, err = NewAdmin(d.Cluster.URL()); err != nil {
