@@ -52,6 +52,11 @@ var mutations = []struct {
 
 	{"two outcomes of one request", check.DecidedTwice, func(b *builder) { become(b.again(event), "REJECTED", "REPLAY_ATTACK_DETECTED"); b.detail("redelivery") }},
 	{"one rejection twice", check.DecidedTwice, func(b *builder) { b.again(forged) }},
+	{"redriven after it was verified", check.DecidedTwice, func(b *builder) {
+		m := b.again(event)
+		become(m, "REJECTED", "REPLAY_ATTACK_DETECTED")
+		m.Header["Hookproof-Attempt"], m.Header["Hookproof-Detail"] = []string{"1"}, []string{"redelivery"}
+	}},
 	{"one parked twice", check.DecidedTwice, func(b *builder) { b.again(poison) }},
 
 	{"a replay of what was never verified", check.FalseReplay, func(b *builder) {
@@ -163,6 +168,7 @@ func TestWhatIsAllowed(t *testing.T) {
 				}
 			}
 		}},
+		{"rejected, and again when it was redriven", func(b *builder) { b.again(forged).Header["Hookproof-Attempt"] = []string{"1"} }},
 		{"a copy verified after the claims were lost", func(b *builder) {
 			become(b.message(eventCopy), "VERIFIED", "")
 			b.h.Run.Forgets = 1

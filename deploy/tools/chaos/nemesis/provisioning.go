@@ -17,9 +17,12 @@ func provisioning() []Scenario {
 	points := provisionerPoints()
 	return []Scenario{{Name: "provisioner-killed", Strikes: "SIGKILL to the provisioner at each point of making a webhook, and lost answers of the API",
 		Promise: "each webhook is created once and live, and its sender's events are verified",
-		Run:     history.Run{MinVerified: 100, MinFaults: len(points), External: remotes(len(points))},
+		Run:     history.Run{MinVerified: 100, MinFaults: len(points) + lostAnswers, External: remotes(len(points) + lostAnswers)},
 		Options: target.Options{Simulator: true, Env: []string{"HOOKPROOF_PROVISIONER_LEASE=2s"}}, Strike: killProvisioner}}
 }
+
+// lostAnswers is how many creations have their effect and no answer.
+const lostAnswers = 2
 
 // provisionerPoints are the failpoints that the making of one webhook passes.
 func provisionerPoints() []string {
@@ -41,14 +44,9 @@ func remotes(n int) (names []string) {
 
 func killProvisioner(ctx context.Context, r *Rig) error {
 	points := provisionerPoints()
-	names := remotes(len(points))
+	names := remotes(len(points) + lostAnswers)
 	r.Rng.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
 	for i, point := range points {
-		if point == "create.done" || i%4 == 0 {
-			if err := r.simFault(ctx, "CreateWebhook", "lost-answer"); err != nil {
-				return err
-			}
-		}
 		before := r.rec.Faults()
 		r.Provisioner.Env("HOOKPROOF_FAILPOINT=" + point + ":1:kill")
 		if err := r.Provisioner.Kill(); err != nil {
@@ -60,6 +58,12 @@ func killProvisioner(ctx context.Context, r *Rig) error {
 		if err := r.struck(ctx, before, r.Provisioner.Name+" at "+point); err != nil {
 			return err
 		}
+	}
+	for range lostAnswers { // hit whichever webhook is created next
+		if err := r.simFault(ctx, "CreateWebhook", "lost-answer"); err != nil {
+			return err
+		}
+		r.Struck("lost answer", "CreateWebhook")
 	}
 	for _, name := range names {
 		if err := r.ConfigureRemote(ctx, name, true); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
@@ -55,6 +56,21 @@ func (d *Deployment) Configure(ctx context.Context, w *load.Webhook, c Change) e
 	d.rec.Policy(p)
 	w.SetSecret(secret)
 	return nil
+}
+
+// NextSecret returns the secret that the next Configure of a webhook gives it.
+func (d *Deployment) NextSecret(w *load.Webhook) string {
+	return newSecret(w.Name, d.secrets[w.Name]+1)
+}
+
+// Redrive sends what was rejected of a webhook through the verifiers again, by hookproof redrive. That another redrive was
+// faster with some of it is no error.
+func (d *Deployment) Redrive(ctx context.Context, w *load.Webhook, reason string) error {
+	err := d.command(ctx, "redrive", "--nats-url", d.Cluster.URL(), "--webhook", w.Name, "--reason", reason, "--since", "1h", "--rate", "0")
+	if err != nil && strings.Contains(err.Error(), `"complete":true`) {
+		return nil
+	}
+	return err
 }
 
 // Remove removes a webhook, and returns once what was captured for it is judged and nothing is left of it.

@@ -217,7 +217,7 @@ func (d *Deployment) command(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, d.Hookproof, args...)
 	cmd.Env = d.env()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("hookproof %s: %w: %s", args[0], err, out)
+		return fmt.Errorf("hookproof %s: %w: %s", args[0], err, out[max(0, len(out)-2000):])
 	}
 	return nil
 }
