@@ -203,13 +203,14 @@ func (g *generator) decorate(h http.Header) {
 		h["X-Several"] = []string{"one", "two", "one"}
 	case 1:
 		h.Set("Nats-Msg-Id", "the same for all")
-		h.Set("Nats-Rollup", "all")
 	case 2:
 		h.Set("Nats-Expected-Last-Sequence", "1")
 		h.Set("Hookproof-Id", "00000000-0000-7000-8000-000000000000")
 	case 3:
 		h.Set("Cookie", "session=1")
 		h.Set("Authorization", "Basic bm9ib2R5")
+	case 4:
+		h.Set("Nats-Rollup", "all")
 	}
 }
 
