@@ -110,7 +110,7 @@ func fillDisk(ctx context.Context, r *Rig) error {
 		return errors.Join(err, f.Close())
 	}
 	r.Struck("full", "the disk")
-	sleep(ctx, 10*time.Second) // longer than the ingress tries to store a request
+	sleep(ctx, 10*time.Second)                               // longer than the ingress tries to store a request
 	if r.Cluster.Len() == 1 && r.Ingress.Ready(ctx) == nil { // two others would go on
 		r.Broken("the ingress calls itself ready while nothing can be stored")
 	}
