@@ -101,7 +101,7 @@ func (r *run) checkAnswer(a *history.Attempt) {
 	if !ok || answer.Status == 0 || answer.Status == 503 {
 		return // it may be stored or not
 	}
-	if want := r.answerDue(a); !want[answer.Status] {
+	if want := r.answerDue(a, answer.At); !want[answer.Status] {
 		r.add(Misanswered, "attempt %d (%s) was answered %d", a.N, a.Kind, answer.Status)
 	}
 	stored := r.byN[a.N]
@@ -115,20 +115,38 @@ func (r *run) checkAnswer(a *history.Attempt) {
 	}
 }
 
-// answerDue returns the answers that an attempt may get.
-func (r *run) answerDue(a *history.Attempt) map[int]bool {
+// answerDue returns the answers that an attempt may get, under every policy that may have been in force meanwhile.
+func (r *run) answerDue(a *history.Attempt, answered time.Time) map[int]bool {
 	if a.Kind == history.KindInjected {
 		return map[int]bool{200: true}
 	}
-	versions := r.policies[a.Webhook]
-	if len(versions) == 0 {
-		return map[int]bool{404: true}
+	due := map[int]bool{}
+	for _, p := range r.inForce(a.Webhook, a.At, answered) {
+		switch {
+		case p.Gone:
+			due[404] = true
+		case int64(len(a.Body)) > p.MaxBody:
+			due[413] = true
+		default:
+			due[200] = true
+		}
 	}
-	p := versions[len(versions)-1]
-	if int64(len(a.Body)) > p.MaxBody {
-		return map[int]bool{413: true}
+	if len(due) == 0 {
+		due[404] = true
 	}
-	return map[int]bool{200: true}
+	return due
+}
+
+// inForce returns the policies of a webhook that may have been in force at some time between two.
+func (r *run) inForce(webhook string, from, until time.Time) (out []history.Policy) {
+	versions := r.policies[webhook]
+	for i, p := range versions {
+		over := i+1 < len(versions) && versions[i+1].Live.Add(policyLag).Before(from)
+		if !over && !p.Asked.After(until) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func (r *run) count() {

@@ -54,13 +54,10 @@ func unsigned(due []string) bool {
 // due returns the verdicts of the model under each policy that may have been in force from receipt to outcome.
 func (r *run) due(o *outcome) []string {
 	var out []string
-	versions := r.policies[o.webhook]
-	for i, p := range versions {
-		over := i+1 < len(versions) && versions[i+1].Live.Add(policyLag).Before(o.request.received)
-		if over || p.Asked.After(o.At) {
-			continue
+	for _, p := range r.inForce(o.webhook, o.request.received, o.At) {
+		if !p.Gone {
+			out = append(out, judge(p, o.request)...)
 		}
-		out = append(out, judge(p, o.request)...)
 	}
 	if len(out) == 0 {
 		return []string{unknownWebhook}
@@ -89,8 +86,12 @@ func (r *run) checkReplay(o *outcome) {
 		r.add(Misjudged, "attempt %d: rejected as a replay at an age of %s, beyond the horizon", o.attempt, o.age())
 		return
 	}
-	others := slices.DeleteFunc(slices.Clone(r.byKey[r.keyOf(o)]), func(v *outcome) bool { return v.id == o.id })
-	if len(others) == 0 {
+	all := r.byKey[r.keyOf(o)]
+	others := slices.DeleteFunc(slices.Clone(all), func(v *outcome) bool { return v.id == o.id })
+	switch {
+	case len(others) == 0 && len(all) > 0: // it was verified itself: decided twice
+		return
+	case len(others) == 0:
 		r.add(FalseReplay, "attempt %d (%s), %s", o.attempt, r.kind(o), o.id)
 		return
 	}

@@ -29,29 +29,35 @@ func (r *run) declared(o *outcome) bool {
 	return o.duplicate && o.age()+r.Run.ClockSlack > r.Run.Horizon
 }
 
-// checkOutcomes looks at all outcomes of one id. Two are allowed where the headers explain them.
+// checkOutcomes looks at all outcomes of one id. One passage has one outcome, after a verdict of verified there is no further
+// passage, and what the headers explain is allowed.
 func (r *run) checkOutcomes(all []*outcome) {
-	if len(all) < 2 {
-		return
-	}
-	var verifiedOnce *outcome
+	var once *outcome // that verified it
 	for _, o := range all {
-		if o.Stream == verified {
-			verifiedOnce = o
+		if o.Stream == verified && (once == nil || o.passage < once.passage) {
+			once = o
 		}
 	}
-	excess := 0
+	passages := map[int]bool{}
 	for _, o := range all {
-		switch {
-		case o.Stream == verified: // more than one is in another set
-		case verifiedOnce != nil && o.revision > 0 && o.revision < verifiedOnce.revision: // rejected under an older policy
-		case o.reason == undecidable && o.age()+r.Run.ClockSlack > r.Run.Horizon:
-		case r.Run.Forgets > 0 && (o.reason == replayed || o.reason == undecidable):
-		default:
-			excess++
+		if o.Stream == verified || r.explained(o, once) {
+			continue // two that are verified are in another set
 		}
+		if passages[o.passage] || once != nil && o.passage >= once.passage {
+			r.add(DecidedTwice, "attempt %d, %s: %s %s and %s %s", o.attempt, o.id, all[0].Stream, all[0].reason, o.Stream, o.reason)
+			return
+		}
+		passages[o.passage] = true
 	}
-	if limit := 1; excess > limit || verifiedOnce != nil && excess > 0 {
-		r.add(DecidedTwice, "attempt %d, %s: %s %s and %s %s", all[0].attempt, all[0].id, all[0].Stream, all[0].reason, all[1].Stream, all[1].reason)
+}
+
+// explained reports whether an outcome may stand beside another of its request.
+func (r *run) explained(o, verifiedOnce *outcome) bool {
+	switch {
+	case verifiedOnce != nil && o.revision > 0 && o.revision < verifiedOnce.revision: // rejected under an older policy
+		return true
+	case o.reason == undecidable && o.age()+r.Run.ClockSlack > r.Run.Horizon:
+		return true
 	}
+	return r.Run.Forgets > 0 && (o.reason == replayed || o.reason == undecidable)
 }

@@ -31,6 +31,7 @@ type outcome struct {
 	detail    string
 	duplicate bool // says that it may be one
 	revision  int
+	passage   int // 0 at first, n at the nth redrive
 	request   request
 	key       string // of verified ones
 }
@@ -44,6 +45,7 @@ func newOutcome(m *history.Message) *outcome {
 	o.duplicate = o.one("Hookproof-Possible-Duplicate") == "true"
 	o.attempt, _ = strconv.Atoi(o.one(history.MessageAttempt)) // 0 is no attempt
 	o.revision, _ = strconv.Atoi(o.one("Hookproof-Policy-Revision"))
+	o.passage, _ = strconv.Atoi(o.one("Hookproof-Attempt")) // 0 is the first
 	o.request = request{header: map[string][]string{}, body: m.Body}
 	for name, values := range m.Header {
 		if short, ok := strings.CutPrefix(name, httpPrefix); ok {

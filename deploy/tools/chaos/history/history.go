@@ -46,6 +46,7 @@ type Policy struct {
 	Allowlist []string `json:",omitempty"` // CIDRs; empty: every address
 	Tolerance time.Duration
 	MaxBody   int64 // bytes
+	Gone      bool  `json:",omitempty"` // the webhook is removed: no more requests, but what was captured is judged by the former policy
 	Asked     time.Time
 	Live      time.Time
 }

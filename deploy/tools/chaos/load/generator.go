@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -226,6 +227,9 @@ func (g *generator) body(w *Webhook, id string, at time.Time) []byte {
 	}
 	b := fmt.Appendf(nil, `{"id":%q,"channel":{"platform":"Open","time":%q,"messageId":%q},"type":"Text","text":%q}`,
 		id, at.UTC().Format("2006-01-02T15:04:05.000Z"), id, base64.StdEncoding.EncodeToString(pad))
+	if g.rng.IntN(100) == 0 { // as large as is taken
+		return append(b, bytes.Repeat([]byte{' '}, w.MaxBody-len(b))...)
+	}
 	if w.Scheme != history.OpenMessaging && g.rng.IntN(4) == 0 {
 		b = append(b, 0, '\r', '\n', 0xff, 0xfe, '\n')
 	}

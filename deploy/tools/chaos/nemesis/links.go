@@ -27,6 +27,9 @@ func links() []Scenario {
 			Strike: func(ctx context.Context, r *Rig) error {
 				return r.breakLinks(ctx, "deaf", 4*time.Second, (*cluster.Link).Deafen)
 			}},
+		{Name: "deaf-then-killed", Strikes: "the ingress hears no answers, and before it tries again the nats-server is killed and started",
+			Promise: "a server that started anew has forgotten the ids of consumed messages: what is stored under one id twice is verified once",
+			Run:     history.Run{MinVerified: 100, MinFaults: 3}, Strike: deafThenKilled},
 		{Name: "link-slow", Strikes: "80 ms more each way, give or take 60, for each role", Promise: "slower, and no promise broken",
 			Run: history.Run{MinVerified: 50, MinFaults: 3},
 			Strike: func(ctx context.Context, r *Rig) error {
@@ -64,6 +67,31 @@ func (r *Rig) breakLinks(ctx context.Context, how string, lasts time.Duration, d
 			}
 		}
 		sleep(ctx, time.Second)
+	}
+	return nil
+}
+
+func deafThenKilled(ctx context.Context, r *Rig) error {
+	link, err := r.Cluster.Link(r.Ingress.Name)
+	if err != nil {
+		return err
+	}
+	for range 3 {
+		if err := link.Deafen(); err != nil {
+			return err
+		}
+		r.pause(ctx, 500*time.Millisecond, 1500*time.Millisecond) // what is stored now is judged and consumed
+		if err := r.Cluster.RestartAll(); err != nil {
+			return err
+		}
+		r.Struck("deaf, then killed", r.Ingress.Name)
+		if err := link.Heal(); err != nil {
+			return err
+		}
+		if err := r.Cluster.WaitHealthy(ctx); err != nil {
+			return err
+		}
+		r.pause(ctx, time.Second, 2*time.Second)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package nemesis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
+	"github.com/hookproof/hookproof/deploy/tools/chaos/target"
 )
 
 // messages are faults that come as messages on the bus, past the ingress.
@@ -21,6 +23,9 @@ func messages() []Scenario {
 					return "UNKNOWN_VERSION", nats.Header{"Hookproof-Version": {"99"}, "Hookproof-Id": {r.uuid()}, "Hookproof-Shape": {"of things to come"}}
 				})
 			}},
+		{Name: "redrive-killed", Strikes: "a sender that rotates before its policy does; what was rejected for it is redriven, twice over, while verifiers are killed",
+			Promise: "each event is verified once, whatever came of its first passage", Run: history.Run{MinVerified: 150, MinFaults: 5},
+			Strike: redrive},
 		{Name: "poison", Strikes: "a thousand messages that no ingress writes", Short: true,
 			Promise: "each is parked once, and the genuine ones beside them are verified", Run: history.Run{MinVerified: 100, MinFaults: 1000},
 			Strike: func(ctx context.Context, r *Rig) error { return r.inject(ctx, 1000, r.poison) }},
@@ -80,4 +85,24 @@ func (r *Rig) inject(ctx context.Context, n int, headers func(i int) (want strin
 func (r *Rig) uuid() string {
 	a, b := r.Rng.Uint64(), r.Rng.Uint64()
 	return fmt.Sprintf("%08x-%04x-7%03x-a%03x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>52, b&0xffffffffffff)
+}
+
+// redrive lets a sender sign with a secret that the verifiers do not know yet, mends that, and sends again what it cost.
+func redrive(ctx context.Context, r *Rig) error {
+	w := r.Webhooks[r.Rng.IntN(len(r.Webhooks))]
+	w.SetSecret(r.NextSecret(w))
+	r.Struck("rotated too early", w.Name)
+	sleep(ctx, 2*time.Second)
+	if err := r.Configure(ctx, w, target.Change{}); err != nil {
+		return err
+	}
+	sleep(ctx, 500*time.Millisecond)
+	sent := make(chan error, 2)
+	for range cap(sent) {
+		go func() { sent <- r.Redrive(ctx, w, "SIGNATURE_MISMATCH") }()
+	}
+	if err := r.killAtRandom(ctx, r.Verifiers, 6); err != nil {
+		return err
+	}
+	return errors.Join(<-sent, <-sent)
 }

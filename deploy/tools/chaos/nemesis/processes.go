@@ -33,6 +33,9 @@ func processes() []Scenario {
 		{Name: "verifier-stopped", Strikes: "SIGSTOP to a verifier for longer than the acknowledgement wait, then SIGCONT; stalls at each step",
 			Promise: "another takes over; the sleeper's late publish changes nothing", Run: history.Run{MinVerified: 200, MinFaults: 5},
 			Strike: stopVerifiers},
+		{Name: "ingress-stopped", Strikes: "SIGSTOP to the ingress for 4 s and for 11 s, longer than a sender waits",
+			Promise: "what a sender gave up may be stored, and is then judged as any other", Run: history.Run{MinVerified: 100, MinFaults: 2},
+			Strike: stopIngress},
 		{Name: "roles-terminated", Strikes: "SIGTERM to every role with requests in flight, as a rolling restart does",
 			Promise: "each ends by itself with exit code 0; nothing is lost", Run: history.Run{MinVerified: 200, MinFaults: 8},
 			Strike: terminate},
@@ -95,6 +98,21 @@ func stopVerifiers(ctx context.Context, r *Rig) error {
 		}
 		r.Struck("stalled", v.Name+" at "+step)
 		sleep(ctx, r.AckWait+1500*time.Millisecond)
+	}
+	return nil
+}
+
+func stopIngress(ctx context.Context, r *Rig) error {
+	for _, lasts := range []time.Duration{4 * time.Second, 11 * time.Second} {
+		if err := r.Ingress.Stop(); err != nil {
+			return err
+		}
+		r.Struck("stopped", r.Ingress.Name)
+		sleep(ctx, lasts)
+		if err := r.Ingress.Cont(); err != nil {
+			return err
+		}
+		sleep(ctx, 1500*time.Millisecond)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ type Config struct {
 
 // Phases of a run.
 const (
-	startTimeout  = 60 * time.Second
+	startTimeout  = 2 * time.Minute // on a machine that does much else
 	strikeTimeout = 3 * time.Minute
 	drainTimeout  = 90 * time.Second // a message that was given back many times waits for up to 30 s
 	calmBefore    = 700 * time.Millisecond
@@ -107,6 +107,11 @@ func (r *Rig) mend(ctx context.Context) error {
 	for _, p := range r.Roles() {
 		_ = p.Cont() // errs while it does not run
 		p.Up()
+	}
+	if r.Sim != nil {
+		if err := r.Sim.Down(); err != nil { // it would send for ever
+			return err
+		}
 	}
 	if err := r.Cluster.WaitHealthy(mending); err != nil {
 		return fmt.Errorf("mend: %w", err)

@@ -19,8 +19,12 @@ func servers() []Scenario {
 			Strike: killServers},
 		{Name: "server-stopped", Strikes: "SIGSTOP to a nats-server for 5 s, then SIGCONT", Promise: "unanswered publishes are tried again under the same id",
 			Run: history.Run{MinVerified: 100, MinFaults: 2}, Strike: stopServers},
+		{Name: "servers-killed", Strikes: "SIGKILL to all nats-servers at once, while the roles live", Promise: "the same, and the roles come back by themselves",
+			Run:    history.Run{MinVerified: 100, MinFaults: 2},
+			Strike: func(ctx context.Context, r *Rig) error { return killAll(ctx, r, "all nats-servers", r.Cluster.KillAll) }},
 		{Name: "everything-killed", Strikes: "SIGKILL to every process at once, all nats-servers included",
-			Promise: "what was answered with 2xx outlives them all", Run: history.Run{MinVerified: 100, MinFaults: 2}, Strike: killEverything},
+			Promise: "what was answered with 2xx outlives them all", Run: history.Run{MinVerified: 100, MinFaults: 2},
+			Strike: func(ctx context.Context, r *Rig) error { return killAll(ctx, r, "everything", r.killTogether) }},
 		{Name: "claims-deleted", Strikes: "both buckets of replay keys deleted, and made again by hookproof setup",
 			Promise: "fail closed: nothing is verified without a claim; afterwards only what was forgotten may be verified again",
 			Run:     history.Run{MinVerified: 100, Forgets: 1}, Strike: deleteClaims},
@@ -68,12 +72,13 @@ func stopServers(ctx context.Context, r *Rig) error {
 	return nil
 }
 
-func killEverything(ctx context.Context, r *Rig) error {
+// killAll kills whatever kill kills, nats-servers among it, and starts those again.
+func killAll(ctx context.Context, r *Rig, what string, kill func() error) error {
 	for range 2 {
-		if err := r.killTogether(); err != nil {
+		if err := kill(); err != nil {
 			return err
 		}
-		r.Struck("killed", "everything")
+		r.Struck("killed", what)
 		r.pause(ctx, 100*time.Millisecond, time.Second)
 		if err := r.Cluster.RestartAll(); err != nil {
 			return err

@@ -21,7 +21,10 @@ func storage() []Scenario {
 			Strike: fillUnverified},
 		{Name: "verified-full", Strikes: "VERIFIED and PARKED at their limits, then room is made",
 			Promise: "back-pressure: requests are accepted and wait; readiness turns red; none is lost", Run: history.Run{MinVerified: 100, MinFaults: 1},
-			Strike: fillOutcomes},
+			Strike: func(ctx context.Context, r *Rig) error { return r.fill(ctx, target.Verified, target.Parked) }},
+		{Name: "claims-full", Strikes: "the buckets of replay keys at their limits, then room is made",
+			Promise: "the same: nothing is verified without a claim", Run: history.Run{MinVerified: 100, MinFaults: 2},
+			Strike: func(ctx context.Context, r *Rig) error { return r.fill(ctx, "KV_replay-body", "KV_replay-signed") }},
 		{Name: "disk-full", Strikes: "the disk under a nats-server full, then room is made and the server restarted", Root: true,
 			Promise: "nothing is answered with 2xx that the disk does not hold", Run: history.Run{MinVerified: 50, MinFaults: 1},
 			Options: target.Options{DiskBytes: diskBytes, MaxStorage: 1 << 30}, Strike: fillDisk},
@@ -63,9 +66,10 @@ func fillUnverified(ctx context.Context, r *Rig) error {
 	return err
 }
 
-func fillOutcomes(ctx context.Context, r *Rig) error {
+// fill leaves streams that the verifiers write hardly any room, for a while.
+func (r *Rig) fill(ctx context.Context, streams ...string) error {
 	limits := map[string]int64{}
-	for _, stream := range []string{target.Verified, target.Parked} {
+	for _, stream := range streams {
 		s, err := r.Admin.State(ctx, stream)
 		if err != nil {
 			return err
@@ -77,7 +81,7 @@ func fillOutcomes(ctx context.Context, r *Rig) error {
 	}
 	sleep(ctx, 3*time.Second)
 	if r.verifier().Ready(ctx) == nil {
-		r.Broken("a verifier that has no room for outcomes calls itself ready")
+		r.Broken("a verifier that has no room in %v calls itself ready", streams)
 	}
 	for stream, bytes := range limits {
 		if _, err := r.Admin.SetMaxBytes(ctx, stream, bytes); err != nil {
@@ -106,8 +110,8 @@ func fillDisk(ctx context.Context, r *Rig) error {
 		return errors.Join(err, f.Close())
 	}
 	r.Struck("full", "the disk")
-	sleep(ctx, 10*time.Second) // longer than the ingress tries to store a request
-	if r.Ingress.Ready(ctx) == nil {
+	sleep(ctx, 10*time.Second)                               // longer than the ingress tries to store a request
+	if r.Cluster.Len() == 1 && r.Ingress.Ready(ctx) == nil { // two others would go on
 		r.Broken("the ingress calls itself ready while nothing can be stored")
 	}
 	if err := errors.Join(f.Close(), os.Remove(ballast)); err != nil {

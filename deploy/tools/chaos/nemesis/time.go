@@ -34,6 +34,9 @@ func outages() []Scenario {
 		{Name: "rotation-backlog", Strikes: "secrets replaced while a backlog waits, one of them with a short overlap",
 			Promise: "each event is judged by the secrets that were valid at its receipt", Run: history.Run{MinVerified: 150, MinFaults: 3},
 			Strike: rotate},
+		{Name: "webhook-removed", Strikes: "a webhook removed while a backlog of it waits, and made again with another secret",
+			Promise: "what was captured before is judged by the policy of then, never as unknown", Run: history.Run{MinVerified: 150, MinFaults: 2},
+			Strike: remove},
 	}
 }
 
@@ -95,5 +98,37 @@ func rotate(ctx context.Context, r *Rig) error {
 		}
 	}
 	sleep(ctx, time.Second)
+	return nil
+}
+
+func remove(ctx context.Context, r *Rig) error {
+	w := r.Webhooks[r.Rng.IntN(len(r.Webhooks))]
+	for _, v := range r.Verifiers {
+		if err := v.Down(); err != nil {
+			return err
+		}
+	}
+	r.Struck("away", "every verifier")
+	sleep(ctx, 2*time.Second)
+	removed := make(chan error, 1)
+	go func() { removed <- r.Remove(ctx, w) }()
+	sleep(ctx, 2*time.Second)
+	r.Struck("removed", w.Name)
+	select {
+	case err := <-removed:
+		r.Broken("%s was removed before its backlog was judged (%v)", w.Name, err)
+	default:
+	}
+	for _, v := range r.Verifiers {
+		v.Up()
+	}
+	if err := <-removed; err != nil {
+		return err
+	}
+	sleep(ctx, time.Second)
+	if err := r.Configure(ctx, w, target.Change{}); err != nil {
+		return err
+	}
+	sleep(ctx, 2*time.Second)
 	return nil
 }

@@ -3,9 +3,7 @@ package target
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -96,7 +94,8 @@ func (d *Deployment) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Setup(ctx); err != nil {
+	// A server of a cluster that just started may call another offline.
+	if err := Poll(ctx, func() error { return d.Setup(ctx) }); err != nil {
 		return err
 	}
 	if d.Admin, err = NewAdmin(d.Cluster.URL()); err != nil {
@@ -167,7 +166,7 @@ func (d *Deployment) startSim() error {
 		return err
 	}
 	d.SimURL = "http://" + listen
-	d.Sim = d.process("sim", []string{"sim"}, []string{"HOOKPROOF_SIM_LISTEN=" + listen, "HOOKPROOF_SIM_RATE=5", "HOOKPROOF_SIM_INSECURE_TARGETS=true"})
+	d.Sim = d.process("sim", []string{"sim"}, []string{"HOOKPROOF_SIM_LISTEN=" + listen, "HOOKPROOF_SIM_RATE=1", "HOOKPROOF_SIM_INSECURE_TARGETS=true"})
 	return nil
 }
 
@@ -221,7 +220,7 @@ func (d *Deployment) command(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, d.Hookproof, args...)
 	cmd.Env = d.env()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("hookproof %s: %w: %s", args[0], err, out)
+		return fmt.Errorf("hookproof %s: %w: %s", args[0], err, out[max(0, len(out)-2000):])
 	}
 	return nil
 }
@@ -234,37 +233,6 @@ func (d *Deployment) Struck(name, detail string) {
 // Roles returns every role but the simulator.
 func (d *Deployment) Roles() []*Process {
 	return append([]*Process{d.Ingress, d.Provisioner}, d.Verifiers...)
-}
-
-// WaitReady waits until every role answers that it is ready.
-func (d *Deployment) WaitReady(ctx context.Context) error {
-	for _, p := range d.Roles() {
-		if err := Poll(ctx, func() error { return p.Ready(ctx) }); err != nil {
-			return fmt.Errorf("%s is not ready: %w", p.Name, err)
-		}
-	}
-	return nil
-}
-
-// Ready asks the process whether it is ready.
-func (p *Process) Ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Admin+"/readyz", nil)
-	if err != nil {
-		return err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		var b [2048]byte
-		n, _ := res.Body.Read(b[:])
-		return fmt.Errorf("%s: %s", res.Status, b[:n])
-	}
-	return nil
 }
 
 // Close ends every process. Files and logs stay.
@@ -282,21 +250,6 @@ func (d *Deployment) Close() {
 	}
 	if d.DiskBytes > 0 {
 		unmountDisk(d.DiskDir())
-	}
-}
-
-// Poll tries until it works or ctx ends; then the last error says why.
-func Poll(ctx context.Context, try func() error) error {
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(50 * time.Millisecond):
-		}
 	}
 }
 
