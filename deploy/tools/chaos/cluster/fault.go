@@ -2,11 +2,20 @@ package cluster
 
 import (
 	"errors"
+	"os"
 	"syscall"
 )
 
 // Kill kills a node with SIGKILL. What the kernel has of its files stays.
 func (c *Cluster) Kill(i int) error { return c.nodes[i].kill() }
+
+// Lose kills a node and deletes its files, as a disk does that is gone.
+func (c *Cluster) Lose(i int) error {
+	if err := c.nodes[i].kill(); err != nil {
+		return err
+	}
+	return os.RemoveAll(c.nodes[i].store)
+}
 
 // Restart kills a node if it runs, and starts it on its files. It does not wait until the node is healthy.
 func (c *Cluster) Restart(i int) error {

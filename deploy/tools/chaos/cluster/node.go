@@ -29,7 +29,7 @@ func Build(ctx context.Context, dir string) (string, error) {
 type node struct {
 	name                   string
 	client, route, monitor string   // addresses
-	config, log            string   // paths
+	config, log, store     string   // paths
 	command                []string // that runs the server
 
 	mu   sync.Mutex
@@ -39,7 +39,7 @@ type node struct {
 
 func newNode(i int, opts Options) (*node, error) {
 	n := &node{name: fmt.Sprintf("n%d", i+1)}
-	n.config, n.log = filepath.Join(opts.Dir, n.name+".conf"), filepath.Join(opts.Dir, n.name+".log")
+	n.config, n.log, n.store = filepath.Join(opts.Dir, n.name+".conf"), filepath.Join(opts.Dir, n.name+".log"), filepath.Join(opts.Dir, n.name)
 	if opts.Wrap != nil {
 		n.command = opts.Wrap(i)
 	}
@@ -89,7 +89,7 @@ func (n *node) configure(opts Options, routes []string) error {
 		sync = "always"
 	}
 	fmt.Fprintf(&b, "jetstream { store_dir: %q, max_file_store: %d, max_memory_store: 67108864, sync_interval: %q }\n",
-		filepath.Join(opts.Dir, n.name), opts.MaxStore, sync)
+		n.store, opts.MaxStore, sync)
 	if len(routes) > 0 {
 		fmt.Fprintf(&b, "cluster {\n  name: chaos\n  listen: %q\n  no_advertise: true\n  advertise: \"127.0.0.1:1\"\n  routes: [%s]\n}\n", n.route, `"`+strings.Join(routes, `", "`)+`"`)
 	}
