@@ -45,6 +45,7 @@ type Config struct {
 	StrangerBurst  int            // default 100
 	TLSCert        string         // path of a PEM file; empty for plain HTTP
 	TLSKey         string
+	Commit         bus.Commit    // how what arrives together is stored; default bus.CommitFast
 	Drain          time.Duration // how long requests in flight may take once the server is told to stop; default 15 s
 	Meter          metric.Meter  // what requests are measured with; nil measures nothing
 }
@@ -53,6 +54,7 @@ type Config struct {
 type Server struct {
 	cfg     Config
 	bus     *bus.Bus
+	stream  *bus.Publisher // of UNVERIFIED
 	routes  *bus.Mirror[route.Route]
 	observe *observer
 	publish *telemetry.Publishing
@@ -73,7 +75,10 @@ func New(cfg Config, b *bus.Bus, tracer trace.Tracer, log *slog.Logger) *Server 
 	if cfg.Drain <= 0 {
 		cfg.Drain = 15 * time.Second
 	}
-	return &Server{cfg: cfg, bus: b, log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
+	if cfg.Commit == "" {
+		cfg.Commit = bus.CommitFast
+	}
+	return &Server{cfg: cfg, bus: b, stream: b.NewPublisher(cfg.Commit), log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
 		observe: newObserver(tracer, cfg.Meter), publish: telemetry.NewPublishing(tracer, cfg.Meter),
 		routes: bus.NewMirror(b, bus.BucketRoutes, route.Decode, log)}
 }
@@ -194,10 +199,7 @@ func (s *Server) bodyLimit(rt route.Route) int64 {
 // store stores a message, trying again under the same id while the outcome is unknown and the deadline allows.
 func (s *Server) store(ctx context.Context, m *nats.Msg, deadline time.Time) error {
 	for {
-		attempt, cancel := context.WithTimeout(ctx, min(storeAttempt, time.Until(deadline)))
-		// A copy for each try: a former one may still be in the client's hands.
-		_, err := s.bus.Publish(attempt, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
-		cancel()
+		_, err := s.stream.Publish(ctx, m, min(storeAttempt, time.Until(deadline)))
 		if err == nil || !errors.Is(err, bus.ErrUnavailable) {
 			return err
 		}

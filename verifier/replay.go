@@ -71,7 +71,8 @@ func parseClaimant(value []byte) (claimant, error) {
 
 // claims claims replay keys, each for one request.
 type claims struct {
-	bus *bus.Bus
+	bus     *bus.Bus
+	buckets map[string]*bus.Claims
 	// known holds keys and the owners that this process saw. It saves the attempt to claim a key that is likely to be
 	// taken; whether it is, the leader says.
 	known *lru.Cache[string, string]
@@ -79,7 +80,11 @@ type claims struct {
 
 func newClaims(b *bus.Bus) *claims {
 	known, _ := lru.New[string, string](knownKeys) // errs only on a size below 1
-	return &claims{b, known}
+	buckets := map[string]*bus.Claims{}
+	for _, name := range []string{bus.BucketReplaySigned, bus.BucketReplayBody} {
+		buckets[name] = b.NewClaims(name)
+	}
+	return &claims{b, buckets, known}
 }
 
 // claim claims the key of the passage's request, which is genuine, and notes in the passage what came of it. The verdict
@@ -118,7 +123,7 @@ func (c *claims) holder(ctx context.Context, on *claimed, key string, mine claim
 			return &e, nil
 		}
 	}
-	return c.bus.Claim(ctx, on.bucket, key, mine.encode())
+	return c.buckets[on.bucket].Claim(ctx, key, mine.encode())
 }
 
 // replayDetail tells an honest retry from a replay: the same bytes and timestamp soon after the first copy, or a new

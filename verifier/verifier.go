@@ -51,6 +51,7 @@ type Config struct {
 type Verifier struct {
 	cfg      Config
 	bus      *bus.Bus
+	verified *bus.Publisher // of VERIFIED
 	policies *policy.Store
 	claims   *claims
 	report   *Reporter
@@ -70,7 +71,7 @@ func New(cfg Config, b *bus.Bus, policies *policy.Store, report *Reporter) *Veri
 	if cfg.Drain <= 0 {
 		cfg.Drain = 10 * time.Second
 	}
-	return &Verifier{cfg: cfg, bus: b, policies: policies, claims: newClaims(b), report: report,
+	return &Verifier{cfg: cfg, bus: b, verified: b.NewPublisher(bus.CommitFast), policies: policies, claims: newClaims(b), report: report,
 		tracing: newTracing(report.tracer, cfg.Meter), metrics: newMetrics(cfg.Meter, policies), log: report.log}
 }
 
@@ -199,7 +200,7 @@ func (v *Verifier) store(ctx context.Context, g *passage, m *nats.Msg) error {
 	defer cancel()
 	var ack bus.Ack
 	ctx, err := v.tracing.store(ctx, g, m, func(ctx context.Context) (err error) {
-		ack, err = v.bus.Publish(ctx, m)
+		ack, err = v.send(ctx, g, m)
 		return err
 	})
 	if err != nil {
@@ -209,6 +210,15 @@ func (v *Verifier) store(ctx context.Context, g *passage, m *nats.Msg) error {
 	v.metrics.outcome(ctx, g, ack.Duplicate)
 	v.report.stored(ctx, g, ack.Duplicate)
 	return nil
+}
+
+// send publishes an outcome. One that no stream can hold yet goes together with others; where the stream may hold it, its
+// own answer tells.
+func (v *Verifier) send(ctx context.Context, g *passage, m *nats.Msg) (bus.Ack, error) {
+	if g.Verified() && g.claim.result == claimWon && g.Deliveries == 1 {
+		return v.verified.Publish(ctx, m, stepTimeout)
+	}
+	return v.bus.Publish(ctx, m)
 }
 
 // parkReason maps why a message or its policy cannot be used.

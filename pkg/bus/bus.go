@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -45,6 +47,9 @@ type Bus struct {
 	js  jetstream.JetStream
 	api string // prefix of the JetStream API's subjects, with the last dot
 	log *slog.Logger
+
+	mu         sync.Mutex
+	publishers []*Publisher // to tell of a lost connection
 }
 
 // Connect connects and keeps the connection: it reconnects for ever, without a buffer, because a claim or publish that was
@@ -132,7 +137,23 @@ func (b *Bus) onDisconnect(nc *nats.Conn, err error) {
 	if !nc.IsClosed() {
 		b.log.Warn("bus disconnected", "error", err)
 	}
+	b.mu.Lock()
+	publishers := slices.Clone(b.publishers)
+	b.mu.Unlock()
+	for _, p := range publishers {
+		p.lost(nats.ErrDisconnected)
+	}
 }
+
+// tellOfLoss has a publisher told when the connection is lost.
+func (b *Bus) tellOfLoss(p *Publisher) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.publishers = append(b.publishers, p)
+}
+
+// epoch counts the connections. What two of them carried may have a hole between.
+func (b *Bus) epoch() uint64 { return b.nc.Stats().Reconnects }
 
 func (b *Bus) onReconnect(nc *nats.Conn) {
 	b.log.Info("bus reconnected", "url", nc.ConnectedUrlRedacted())

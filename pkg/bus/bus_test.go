@@ -171,7 +171,7 @@ func TestRestartKeepsMessages(t *testing.T) {
 		if m, err := b.Last(t.Context(), bus.StreamVerified, "verified.*"); err != nil || string(m.Data) != "body" {
 			t.Errorf("start %d: Last = %q, %v, want %q", i, m.Data, err, "body")
 		}
-		holder, err := b.Claim(t.Context(), bus.BucketReplayBody, "key", []byte("me"))
+		holder, err := b.NewClaims(bus.BucketReplayBody).Claim(t.Context(), "key", []byte("me"))
 		if err != nil || (holder != nil) != duplicate {
 			t.Errorf("start %d: Claim = %v, %v, want a holder %v", i, holder, err, duplicate)
 		}

@@ -18,23 +18,35 @@ type Entry struct {
 	Deleted  bool // the key was deleted; the entry is what is left of it
 }
 
+// Claims claims keys of a bucket. It is safe for concurrent use; claims that are made at once go to the server in groups.
+type Claims struct {
+	bus    *Bus
+	bucket string
+	stream *Publisher
+}
+
+// NewClaims returns the claims of a bucket. They end with the connection.
+func (b *Bus) NewClaims(bucket string) *Claims {
+	return &Claims{b, bucket, b.NewPublisher(CommitFast)}
+}
+
 // Claim stores value under key unless the key holds one, in one atomic step at the server. It returns nil when the claim
 // was won, and otherwise the entry that holds the key, read from the leader. Any error means that the claim is undecided:
 // the key may or may not hold value, so try again with the same value.
-func (b *Bus) Claim(ctx context.Context, bucket, key string, value []byte) (holder *Entry, err error) {
-	_, err = b.PutIf(ctx, bucket, key, value, 0)
+func (c *Claims) Claim(ctx context.Context, key string, value []byte) (holder *Entry, err error) {
+	_, err = c.stream.Publish(ctx, putIf(c.bucket, key, value, 0), publishTimeout)
 	if !errors.Is(err, ErrConflict) {
 		return nil, err
 	}
 	// Somebody holds it, or a write to it is in flight; only the leader's copy tells who.
-	e, err := b.Get(ctx, bucket, key)
+	e, err := c.bus.Get(ctx, c.bucket, key)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, fmt.Errorf("%w: the holder of a claim cannot be read yet", ErrUnavailable)
 	case err != nil:
 		return nil, err
 	case e.Deleted: // by hand, since nothing here deletes claims
-		if _, err = b.PutIf(ctx, bucket, key, value, e.Revision); err != nil {
+		if _, err = c.bus.PutIf(ctx, c.bucket, key, value, e.Revision); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		return nil, nil
@@ -45,11 +57,13 @@ func (b *Bus) Claim(ctx context.Context, bucket, key string, value []byte) (hold
 // PutIf stores value under key if the key's revision still is the one given, 0 for a key that does not exist, and returns
 // the new revision. Otherwise the error is ErrConflict.
 func (b *Bus) PutIf(ctx context.Context, bucket, key string, value []byte, revision uint64) (uint64, error) {
-	ack, err := b.Publish(ctx, &nats.Msg{
-		Subject: keySubject(bucket, key), Data: value,
-		Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)}},
-	})
+	ack, err := b.Publish(ctx, putIf(bucket, key, value, revision))
 	return ack.Sequence, err
+}
+
+func putIf(bucket, key string, value []byte, revision uint64) *nats.Msg {
+	return &nats.Msg{Subject: keySubject(bucket, key), Data: value,
+		Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)}}}
 }
 
 // Put stores value under key whatever it holds and returns the new revision.

@@ -12,7 +12,10 @@ import (
 
 func TestClaimHasOneWinner(t *testing.T) {
 	_, srv := bustest.New(t, bus.Topology{})
-	buses := []*bus.Bus{bustest.Connect(t, srv), bustest.Connect(t, srv), bustest.Connect(t, srv)}
+	claims := make([]*bus.Claims, 3)
+	for i := range claims {
+		claims[i] = bustest.Connect(t, srv).NewClaims(bus.BucketReplayBody)
+	}
 	for round := range 5 {
 		key := fmt.Sprintf("key-%d", round)
 		const n = 100
@@ -24,7 +27,7 @@ func TestClaimHasOneWinner(t *testing.T) {
 				me, err := fmt.Sprintf("id-%d", i), bus.ErrUnavailable
 				for errors.Is(err, bus.ErrUnavailable) { // undecided: the same value again
 					var holder *bus.Entry
-					if holder, err = buses[i%len(buses)].Claim(t.Context(), bus.BucketReplayBody, key, []byte(me)); holder != nil {
+					if holder, err = claims[i%len(claims)].Claim(t.Context(), key, []byte(me)); holder != nil {
 						owners[i] = string(holder.Value)
 					} else if err == nil {
 						owners[i], won[i] = me, true
@@ -73,7 +76,7 @@ func TestClaim(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.before(tt.key)
-			holder, err := b.Claim(ctx, bucket, tt.key, []byte(tt.key+": me"))
+			holder, err := b.NewClaims(bucket).Claim(ctx, tt.key, []byte(tt.key+": me"))
 			got := ""
 			if holder != nil {
 				got = string(holder.Value)
@@ -87,7 +90,7 @@ func TestClaim(t *testing.T) {
 		})
 	}
 	must(native(t, srv).DeleteStream(ctx, "KV_"+bucket))
-	if holder, err := b.Claim(ctx, bucket, "c", nil); holder != nil || !errors.Is(err, bus.ErrUnavailable) {
+	if holder, err := b.NewClaims(bucket).Claim(ctx, "c", nil); holder != nil || !errors.Is(err, bus.ErrUnavailable) {
 		t.Errorf("Claim in a missing bucket = %v, %v, want ErrUnavailable", holder, err)
 	}
 }

@@ -94,7 +94,7 @@ func TestServerGone(t *testing.T) {
 	eventually(t, patience, "Ready tells that the server is gone", func() bool { return errors.Is(b.Ready(t.Context()), bus.ErrUnavailable) })
 	for name, call := range map[string]func() error{
 		"Publish":  func() error { _, err := b.Publish(t.Context(), message("verified.genesys", "a", "")); return err },
-		"Claim":    func() error { _, err := b.Claim(t.Context(), bus.BucketReplayBody, "key", nil); return err },
+		"Claim":    func() error { _, err := b.NewClaims(bus.BucketReplayBody).Claim(t.Context(), "key", nil); return err },
 		"Get":      func() error { _, err := b.Get(t.Context(), bus.BucketReplayBody, "key"); return err },
 		"State":    func() error { _, err := b.State(t.Context(), bus.StreamVerified, ""); return err },
 		"Last":     func() error { _, err := b.Last(t.Context(), bus.StreamVerified, "verified.*"); return err },

@@ -13,36 +13,17 @@ import (
 var ErrUnsafe = errors.New("unsafe stream settings")
 
 // Setup makes every stream, bucket and consumer of the topology that is missing, and brings those that exist to their
-// declared settings. Running it again changes nothing. It never deletes; embedded is the server when it runs in this
-// process, or nil.
+// declared settings. Running it again changes nothing. It never deletes, and where a change is refused (ErrRefused) it makes
+// none at all; embedded is the server when it runs in this process, or nil.
 func (b *Bus) Setup(ctx context.Context, t Topology, embedded *Server) error {
-	t = t.withDefaults()
-	for _, want := range t.streams() {
-		if err := b.setupStream(ctx, want, embedded); err != nil {
-			return fmt.Errorf("stream %s: %w", want.Name, err)
-		}
-	}
-	for _, c := range t.consumers() {
-		if _, err := b.js.CreateOrUpdateConsumer(ctx, c.stream, c.config); err != nil {
-			return fmt.Errorf("consumer %s of %s: %w", c.config.Durable, c.stream, err)
-		}
-	}
-	return nil
-}
-
-func (b *Bus) setupStream(ctx context.Context, want jetstream.StreamConfig, embedded *Server) error {
-	_, err := b.js.Stream(ctx, want.Name)
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound) && embedded != nil && embedded.hasFiles(want.Name):
-		return errors.New("its files exist but the server did not recover them (a wrong encryption key?); creating it would delete them")
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		_, err = b.js.CreateStream(ctx, want)
-		return err
-	case err != nil:
+	plan, err := b.Plan(ctx, t, embedded)
+	if err != nil {
 		return err
 	}
-	_, err = b.js.UpdateStream(ctx, want)
-	return err
+	if err := plan.Refused(); err != nil {
+		return err
+	}
+	return b.Apply(ctx, plan)
 }
 
 // Check reports every stream that is missing, or whose live settings would lose an accepted event or verify one twice. A

@@ -44,7 +44,7 @@ func TestSetupTwiceChangesNothing(t *testing.T) {
 	b, srv := bustest.New(t, bus.Topology{})
 	js := native(t, srv)
 	publish(t, b, "unverified.genesys", "id-1", "body")
-	if lost, err := b.Claim(t.Context(), bus.BucketReplayBody, "key", []byte("me")); lost != nil || err != nil {
+	if lost, err := b.NewClaims(bus.BucketReplayBody).Claim(t.Context(), "key", []byte("me")); lost != nil || err != nil {
 		t.Fatalf("Claim = %v, %v", lost, err)
 	}
 	before := configs(t, js)

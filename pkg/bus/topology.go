@@ -102,9 +102,10 @@ func (t Topology) streams() []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		t.stream(jetstream.StreamConfig{Name: StreamUnverified, Subjects: []string{"unverified.*"}, MaxBytes: t.share(25),
 			Retention: jetstream.WorkQueuePolicy, Discard: whenFull, Duplicates: 2 * time.Minute,
+			AllowBatchPublish: true, AllowAtomicPublish: true,
 			Description: "captured requests that wait for a verifier"}),
 		t.stream(jetstream.StreamConfig{Name: StreamVerified, Subjects: []string{"verified.*"}, MaxBytes: t.share(35),
-			Discard: jetstream.DiscardNew, MaxAge: 7 * 24 * time.Hour, Duplicates: t.Horizon + dedupeMargin, AllowDirect: true,
+			Discard: jetstream.DiscardNew, MaxAge: 7 * 24 * time.Hour, Duplicates: t.Horizon + dedupeMargin, AllowDirect: true, AllowBatchPublish: true,
 			Description: "genuine events, each once"}),
 		t.stream(jetstream.StreamConfig{Name: StreamRejected, Subjects: []string{"rejected.*"}, MaxBytes: t.share(10),
 			Discard: jetstream.DiscardOld, MaxAge: 90 * 24 * time.Hour, Duplicates: 2 * time.Minute, AllowDirect: true,
@@ -115,8 +116,8 @@ func (t Topology) streams() []jetstream.StreamConfig {
 		{Name: StreamConfig, Subjects: []string{"config.*"}, MaxBytes: t.share(1), MaxMsgsPerSubject: 1,
 			Storage: jetstream.FileStorage, Replicas: t.Replicas, Discard: jetstream.DiscardOld, Duplicates: 2 * time.Minute,
 			MaxMsgSize: 256 << 10, Description: "the desired state of each webhook, the newest message only"},
-		t.bucket(BucketReplaySigned, t.share(5), t.MaxTolerance+t.Horizon+dedupeMargin, 1),
-		t.bucket(BucketReplayBody, t.share(17), max(t.ReplayMemory, t.MaxTolerance+t.Horizon+dedupeMargin), 1),
+		t.claims(BucketReplaySigned, t.share(5), t.MaxTolerance+t.Horizon+dedupeMargin),
+		t.claims(BucketReplayBody, t.share(17), max(t.ReplayMemory, t.MaxTolerance+t.Horizon+dedupeMargin)),
 		t.bucket(BucketPolicies, t.share(1), 0, 16),
 		t.bucket(BucketRoutes, t.share(1), 0, 1),
 		t.bucket(BucketWebhooks, t.share(1), 0, 16),
@@ -137,6 +138,13 @@ func (t Topology) bucket(name string, maxBytes int64, ttl time.Duration, history
 		MaxMsgsPerSubject: history, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: t.Replicas,
 		AllowRollup: true, DenyDelete: true, Duplicates: 2 * time.Minute,
 	}
+}
+
+// claims declares the stream under a bucket of claims, which are made in groups.
+func (t Topology) claims(name string, maxBytes int64, ttl time.Duration) jetstream.StreamConfig {
+	c := t.bucket(name, maxBytes, ttl, 1)
+	c.AllowBatchPublish = true
+	return c
 }
 
 func bucketStream(bucket string) string    { return "KV_" + bucket }

@@ -40,7 +40,8 @@ type Config struct {
 
 // Telemetry holds the process's providers. It is safe for concurrent use.
 type Telemetry struct {
-	traces   *sdktrace.TracerProvider
+	traces   trace.TracerProvider
+	exported *sdktrace.TracerProvider // nil where no spans are exported; then traces is not it
 	metrics  *sdkmetric.MeterProvider
 	registry *prometheus.Registry
 }
@@ -60,8 +61,12 @@ func Setup(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if t.metrics, err = cfg.meterProvider(ctx, res, t.registry); err != nil {
 		return nil, fmt.Errorf("telemetry metrics: %w", err)
 	}
-	if t.traces, err = cfg.tracerProvider(ctx, res, t.Meter()); err != nil {
-		return nil, errors.Join(fmt.Errorf("telemetry traces: %w", err), t.metrics.Shutdown(ctx))
+	t.traces = unrecordedProvider{}
+	if cfg.Exporter != nil || cfg.exports("TRACES") {
+		if t.exported, err = cfg.tracerProvider(ctx, res, t.Meter()); err != nil {
+			return nil, errors.Join(fmt.Errorf("telemetry traces: %w", err), t.metrics.Shutdown(ctx))
+		}
+		t.traces = t.exported
 	}
 	return t, nil
 }
@@ -87,10 +92,6 @@ func (cfg Config) tracerProvider(ctx context.Context, res *resource.Resource, me
 	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res), sdktrace.WithIDGenerator(ids{})}
 	newExporter := cfg.Exporter
 	if newExporter == nil {
-		if !cfg.exports("TRACES") {
-			// Ids for logs, at about 1 µs a span.
-			return sdktrace.NewTracerProvider(append(opts, sdktrace.WithSampler(sdktrace.NeverSample()))...), nil
-		}
 		newExporter = func(ctx context.Context) (sdktrace.SpanExporter, error) { return autoexport.NewSpanExporter(ctx) }
 	}
 	base, err := cfg.baseSampler()
@@ -125,10 +126,18 @@ func (t *Telemetry) Handler() http.Handler {
 
 // Flush exports what waits.
 func (t *Telemetry) Flush(ctx context.Context) error {
-	return errors.Join(t.traces.ForceFlush(ctx), t.metrics.ForceFlush(ctx))
+	err := t.metrics.ForceFlush(ctx)
+	if t.exported != nil {
+		err = errors.Join(t.exported.ForceFlush(ctx), err)
+	}
+	return err
 }
 
 // Shutdown exports what is left and stops.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
-	return errors.Join(t.traces.Shutdown(ctx), t.metrics.Shutdown(ctx))
+	err := t.metrics.Shutdown(ctx)
+	if t.exported != nil {
+		err = errors.Join(t.exported.Shutdown(ctx), err)
+	}
+	return err
 }

@@ -1,11 +1,8 @@
 package webhook
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -118,66 +115,4 @@ func join(path, name string) string {
 		return name
 	}
 	return path + "." + name
-}
-
-// findDuplicates reads the whole document once, and notes the keys that repeat in an object. Its own error says that the
-// document is not one JSON value.
-func findDuplicates(b []byte, bad *FieldErrors) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if err := scanValue(d, "", 0, bad); err != nil {
-		if errors.Is(err, io.EOF) {
-			return errors.New("it ends too early")
-		}
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("there is more after the object, at byte %d", d.InputOffset())
-	}
-	return nil
-}
-
-// maxDepth is far deeper than any document that is right.
-const maxDepth = 32
-
-func scanValue(d *json.Decoder, path string, depth int, bad *FieldErrors) error {
-	token, err := d.Token()
-	if err != nil {
-		return err
-	}
-	open, ok := token.(json.Delim)
-	if !ok {
-		return nil
-	}
-	if depth++; depth > maxDepth {
-		return fmt.Errorf("it is nested deeper than %d levels", maxDepth)
-	}
-	seen := map[string]bool{}
-	for i := 0; d.More(); i++ {
-		inner := fmt.Sprintf("%s[%d]", path, i)
-		if open == '{' {
-			if inner, err = scanKey(d, path, seen, bad); err != nil {
-				return err
-			}
-		}
-		if err := scanValue(d, inner, depth, bad); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token() // the closing one
-	return err
-}
-
-func scanKey(d *json.Decoder, path string, seen map[string]bool, bad *FieldErrors) (string, error) {
-	token, err := d.Token()
-	if err != nil {
-		return "", err
-	}
-	key, _ := token.(string)
-	field := join(path, key)
-	if seen[key] {
-		bad.add(field, "is given twice")
-	}
-	seen[key] = true
-	return field, nil
 }

@@ -45,7 +45,10 @@ func ParseYAML(b []byte) (Webhook, error) {
 // ParseJSON reads a config message strictly: unknown fields, keys that repeat, null and trailing data are refused. The error
 // wraps ErrSyntax when the document is not JSON at all. Otherwise it is FieldErrors, and the Webhook holds what could be
 // read, so that Merge with Check names everything that is wrong.
-func ParseJSON(b []byte) (Webhook, error) {
+func ParseJSON(b []byte) (Webhook, error) { return parseJSON(b, nil) }
+
+// parseJSON also notes at which byte each field stands, unless at is nil.
+func parseJSON(b []byte, at map[string]int64) (Webhook, error) {
 	if len(b) > 2*MaxDocument { // YAML grows when it is converted
 		return Webhook{}, tooLong()
 	}
@@ -53,7 +56,7 @@ func ParseJSON(b []byte) (Webhook, error) {
 		return Webhook{}, fmt.Errorf("%w: it is not UTF-8", ErrSyntax)
 	}
 	var bad FieldErrors
-	if err := findDuplicates(b, &bad); err != nil {
+	if err := scanDocument(b, at, &bad); err != nil {
 		return Webhook{}, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	var document map[string]json.RawMessage

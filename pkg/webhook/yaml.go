@@ -11,8 +11,15 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// yamlToJSON converts one YAML document. Keys that repeat are kept: the JSON reader names their path. Errors name lines and
-// never the values there, which may be secrets.
+// lineError is a problem at a line, which is counted from 1. It never shows what stands there, which may be a secret.
+type lineError struct {
+	line    int
+	problem string
+}
+
+func (e lineError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.problem) }
+
+// yamlToJSON reads one YAML document as JSON.
 func yamlToJSON(b []byte) ([]byte, error) {
 	var document yaml.Node
 	if err := yaml.Load(b, &document); err != nil {
@@ -21,8 +28,13 @@ func yamlToJSON(b []byte) ([]byte, error) {
 	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 {
 		return nil, errors.New("it is empty")
 	}
+	return nodeToJSON(document.Content[0])
+}
+
+// nodeToJSON converts a document's content. Keys that repeat are kept: the JSON reader names their path.
+func nodeToJSON(n *yaml.Node) ([]byte, error) {
 	var out bytes.Buffer
-	err := writeNode(&out, document.Content[0], 0)
+	err := writeNode(&out, n, 0)
 	return out.Bytes(), err
 }
 
@@ -33,18 +45,18 @@ func yamlProblem(err error) error {
 	case !ok || problem.Mark.Line == 0:
 		return errors.New("it is not exactly one YAML document")
 	case strings.Contains(problem.Message, "anchor"):
-		return fmt.Errorf("line %d: anchors are not supported", problem.Mark.Line)
+		return lineError{problem.Mark.Line, "anchors are not supported"}
 	default:
-		return fmt.Errorf("line %d: it is not YAML: %s", problem.Mark.Line, problem.Message)
+		return lineError{problem.Mark.Line, "it is not YAML: " + problem.Message}
 	}
 }
 
 func writeNode(out *bytes.Buffer, n *yaml.Node, depth int) error {
 	if depth > maxDepth {
-		return fmt.Errorf("line %d: nested deeper than %d levels", n.Line, maxDepth)
+		return lineError{n.Line, fmt.Sprintf("nested deeper than %d levels", maxDepth)}
 	}
 	if n.Anchor != "" || n.Kind == yaml.AliasNode {
-		return fmt.Errorf("line %d: anchors are not supported", n.Line)
+		return lineError{n.Line, "anchors are not supported"}
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -61,7 +73,7 @@ func writeMapping(out *bytes.Buffer, n *yaml.Node, depth int) error {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.ShortTag() != "!!str" {
-			return fmt.Errorf("line %d: a key has to be a text", key.Line)
+			return lineError{key.Line, "a key has to be a text"}
 		}
 		if i > 0 {
 			out.WriteByte(',')
@@ -113,10 +125,10 @@ func writeScalar(out *bytes.Buffer, n *yaml.Node) error {
 		}
 		value = f
 	default:
-		return fmt.Errorf("line %d: tags of one's own are not supported", n.Line)
+		return lineError{n.Line, "tags of one's own are not supported"}
 	}
 	if err != nil {
-		return fmt.Errorf("line %d: the number cannot be read", n.Line)
+		return lineError{n.Line, "the number cannot be read"}
 	}
 	text, err := json.Marshal(value)
 	out.Write(text)

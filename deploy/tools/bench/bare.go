@@ -14,12 +14,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// serveBare is the smallest handler: it reads the body and answers 200. As sync it stores the request first, by one
-// synchronous publish.
-func serveBare(ctx context.Context, mode, listen, url string) error {
+// serveBare is the smallest handler: it reads the body and answers 200. As checks it verifies the request first, as a
+// middleware would, and stores nothing; as sync it stores the request first, by one synchronous publish.
+func serveBare(ctx context.Context, mode, listen, url string, replicas int) error {
 	publish := func(*http.Request, []byte) error { return nil }
-	if mode == "sync" {
-		js, closeBus, err := bareStream(ctx, url)
+	switch mode {
+	case "checks":
+		publish = newMiddleware().check
+	case "sync":
+		js, closeBus, err := bareStream(ctx, url, replicas)
 		if err != nil {
 			return err
 		}
@@ -37,14 +40,14 @@ func serveBare(ctx context.Context, mode, listen, url string) error {
 	return nil
 }
 
-func bareStream(ctx context.Context, url string) (jetstream.JetStream, func(), error) {
+func bareStream(ctx context.Context, url string, replicas int) (jetstream.JetStream, func(), error) {
 	nc, err := nats.Connect(url)
 	if err != nil {
 		return nil, nil, err
 	}
 	js, err := jetstream.New(nc)
 	if err == nil {
-		_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "BARE", Subjects: []string{"bare.*"}, Storage: jetstream.FileStorage})
+		_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "BARE", Subjects: []string{"bare.*"}, Storage: jetstream.FileStorage, Replicas: replicas})
 	}
 	if err != nil {
 		nc.Close()

@@ -23,8 +23,16 @@ const answerWithin = 15 * time.Second
 
 // load is what came of a number of requests.
 type load struct {
-	elapsed  time.Duration
-	p50, p99 time.Duration
+	elapsed time.Duration
+	took    []time.Duration // sorted
+}
+
+// quantile returns the time that so many hundredths took at most.
+func quantile(sorted []time.Duration, percent int) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)*percent/100, len(sorted)-1)]
 }
 
 // signedRequests makes n requests as the bytes to write: each of another body, with the signature of the scheme
@@ -45,55 +53,70 @@ func signedRequests(n, size int, addr, secret string) [][]byte {
 	return out
 }
 
-// send sends the requests over so many connections, each waiting for its answer before its next. Any answer but 200 is an
-// error.
-func send(addr string, requests [][]byte, conns int) (load, error) {
+// send sends the requests over so many connections, each waiting for its answer before its next. With a rate, in requests
+// a second, each request has its moment, and its time counts from there, whether a connection was free or not. Any answer
+// but 200 is an error.
+func send(addr string, requests [][]byte, conns, rate int) (load, error) {
+	return atOnce(len(requests), conns, rate, func() (func(int) error, func() error, error) {
+		c, err := net.DialTimeout("tcp", addr, answerWithin)
+		if err != nil {
+			return nil, nil, err
+		}
+		in := bufio.NewReader(c)
+		return func(i int) error {
+			if err := c.SetDeadline(time.Now().Add(answerWithin)); err != nil {
+				return err
+			}
+			if _, err := c.Write(requests[i]); err != nil {
+				return err
+			}
+			return readAnswer(in)
+		}, c.Close, nil
+	})
+}
+
+// atOnce has workers do n pieces of work, each as open returns it.
+func atOnce(n, workers, rate int, open func() (do func(int) error, done func() error, err error)) (load, error) {
 	var next atomic.Int64
-	var workers sync.WaitGroup
-	took := make([]time.Duration, len(requests))
-	errs := make(chan error, conns)
+	var all sync.WaitGroup
+	l := load{took: make([]time.Duration, n)}
+	errs := make(chan error, workers)
 	began := time.Now()
-	for range conns {
-		workers.Go(func() {
-			if err := converse(addr, requests, &next, took); err != nil {
+	work := func() error {
+		do, done, err := open()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = done() }()
+		for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+			from := time.Now()
+			if rate > 0 {
+				from = began.Add(time.Duration(i) * time.Second / time.Duration(rate))
+				time.Sleep(time.Until(from))
+			}
+			if err := do(int(i)); err != nil {
+				return err
+			}
+			l.took[i] = time.Since(from)
+		}
+		return nil
+	}
+	for range workers {
+		all.Go(func() {
+			if err := work(); err != nil {
 				errs <- err
 			}
 		})
 	}
-	workers.Wait()
-	l := load{elapsed: time.Since(began)}
+	all.Wait()
+	l.elapsed = time.Since(began)
+	slices.Sort(l.took)
 	select {
 	case err := <-errs:
 		return l, err
 	default:
+		return l, nil
 	}
-	slices.Sort(took)
-	l.p50, l.p99 = took[len(took)/2], took[len(took)*99/100]
-	return l, nil
-}
-
-// converse takes requests as next tells until there are none left.
-func converse(addr string, requests [][]byte, next *atomic.Int64, took []time.Duration) error {
-	c, err := net.DialTimeout("tcp", addr, answerWithin)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	in := bufio.NewReader(c)
-	for i := next.Add(1) - 1; i < int64(len(requests)); i = next.Add(1) - 1 {
-		began := time.Now()
-		if err := c.SetDeadline(began.Add(answerWithin)); err != nil {
-			return err
-		}
-		if _, err := c.Write(requests[i]); err != nil {
-			return err
-		}
-		if err := readAnswer(in); err != nil {
-			return err
-		}
-		took[i] = time.Since(began)
-	}
-	return nil
 }
 
 // readAnswer reads one answer, which must be 200 and tell its length. It is much cheaper than http.ReadResponse.

@@ -1,22 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // round is what was measured of one target in one round.
 type round struct {
+	Suite     string             `json:"suite"`
 	Target    string             `json:"target"`
 	Round     int                `json:"round"`
 	Requests  int                `json:"requests"`
 	Rate      float64            `json:"requestsPerSecond"` // of a pipeline, until the last outcome is stored
 	P50       float64            `json:"p50Milliseconds"`
 	P99       float64            `json:"p99Milliseconds"`
+	EndToEnd  []float64          `json:"endToEndMilliseconds,omitempty"` // of a pipeline: p50 and p99 from receipt to delivery on verified.*
 	Processes []string           `json:"processes"`
 	CPU       map[string]float64 `json:"cpuSecondsPer10000"`
 	Peak      map[string]float64 `json:"peakMiB"`
@@ -37,7 +37,7 @@ func (r round) String() string {
 
 // measure starts a target, warms it up, measures it and stops it.
 func measure(ctx context.Context, t target, o options, dir string) (round, error) {
-	b, err := newBench(o, dir)
+	b, err := newBench(t, o, dir)
 	if err != nil {
 		return round{}, err
 	}
@@ -45,47 +45,75 @@ func measure(ctx context.Context, t target, o options, dir string) (round, error
 	if err := t.start(b); err != nil {
 		return round{}, err
 	}
-	finished := func(int) error { return nil }
+	n := max(o.requests/max(t.share, 1), 1)
+	if t.direct {
+		return b.direct(ctx, n)
+	}
+	var out *outcomes
 	if t.pipeline {
-		nc, err := nats.Connect(b.url)
-		if err != nil {
+		if out, err = follow(b.url); err != nil {
 			return round{}, err
 		}
-		defer nc.Close()
-		finished = func(n int) error { return verified(ctx, nc, uint64(n)) }
+		defer out.close()
 	}
-	if _, err := b.phase(o.warm, o.warm, finished); err != nil {
+	if _, err := b.phase(ctx, min(o.warm, n), out); err != nil {
 		return round{}, err
 	}
-	r, err := b.phase(o.requests, o.warm+o.requests, finished)
-	r.Target = t.name
-	return r, err
+	return b.phase(ctx, n, out)
 }
 
-// phase sends n requests and waits until so many are finished in all.
-func (b *bench) phase(n, inAll int, finished func(int) error) (r round, err error) {
+// phase sends n requests, and waits until those of a pipeline are verified.
+func (b *bench) phase(ctx context.Context, n int, out *outcomes) (round, error) {
 	requests := signedRequests(n, b.o.size, b.addr, webhookSecret)
+	return b.used(n, func() (load, []time.Duration, error) {
+		l, err := send(b.addr, requests, cmp.Or(b.conns, b.o.conns), b.rate)
+		if err != nil || out == nil {
+			return l, nil, err
+		}
+		endToEnd, last, err := out.await(ctx, n)
+		l.elapsed += max(0, last)
+		return l, endToEnd, err
+	})
+}
+
+// direct publishes n messages to JetStream by itself.
+func (b *bench) direct(ctx context.Context, n int) (round, error) {
+	js, closeBus, err := bareStream(ctx, b.url, max(b.nodes, 1))
+	if err != nil {
+		return round{}, err
+	}
+	defer closeBus()
+	body := make([]byte, b.o.size)
+	return b.used(n, func() (load, []time.Duration, error) {
+		l, err := atOnce(n, cmp.Or(b.conns, b.o.conns), b.rate, func() (func(int) error, func() error, error) {
+			return func(int) error {
+				_, err := js.Publish(ctx, "bare.genesys", body)
+				return err
+			}, func() error { return nil }, nil
+		})
+		return l, nil, err
+	})
+}
+
+// used measures what the processes use for n requests.
+func (b *bench) used(n int, do func() (load, []time.Duration, error)) (round, error) {
 	before, err := b.cpu()
 	if err != nil {
-		return r, err
+		return round{}, err
 	}
-	began := time.Now()
-	l, err := send(b.addr, requests, b.o.conns)
+	l, endToEnd, err := do()
 	if err != nil {
-		return r, err
-	}
-	elapsed := l.elapsed
-	if err := finished(inAll); err != nil {
-		return r, err
-	}
-	if since := time.Since(began); since > elapsed {
-		elapsed = since
+		return round{}, err
 	}
 	after, err := b.cpu()
 	if err != nil {
-		return r, err
+		return round{}, err
 	}
-	r = round{Requests: n, Rate: float64(n) / elapsed.Seconds(), P50: ms(l.p50), P99: ms(l.p99), CPU: map[string]float64{}, Peak: map[string]float64{}}
+	r := round{Target: b.name, Requests: n, Rate: float64(n) / l.elapsed.Seconds(), P50: ms(quantile(l.took, 50)), P99: ms(quantile(l.took, 99)),
+		CPU: map[string]float64{}, Peak: map[string]float64{}}
+	if len(endToEnd) > 0 {
+		r.EndToEnd = []float64{ms(quantile(endToEnd, 50)), ms(quantile(endToEnd, 99))}
+	}
 	for _, p := range b.processes {
 		r.Processes = append(r.Processes, p.name)
 		r.CPU[p.name] = (after[p.name] - before[p.name]) / float64(n) * 10000
@@ -107,34 +135,6 @@ func (b *bench) cpu() (map[string]float64, error) {
 		used[p.name] = s
 	}
 	return used, nil
-}
-
-// verified waits until VERIFIED holds n events.
-func verified(ctx context.Context, nc *nats.Conn, n uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	s, err := js.Stream(ctx, "VERIFIED")
-	if err != nil {
-		return err
-	}
-	for {
-		info, err := s.Info(ctx)
-		if err != nil {
-			return err
-		}
-		if info.State.Msgs >= n {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%d of %d events verified: %w", info.State.Msgs, n, ctx.Err())
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -62,18 +62,21 @@ func (p *process) cpu() (float64, error) {
 }
 
 // peak returns the most memory that the process held at once, in MiB.
-func (p *process) peak() (float64, error) {
+func (p *process) peak() (float64, error) { return p.status("VmHWM:") }
+
+// status returns a size of /proc/PID/status in MiB.
+func (p *process) status(field string) (float64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmHWM:" {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == field {
 			kib, err := strconv.ParseFloat(f[1], 64)
 			return kib / 1024, err
 		}
 	}
-	return 0, fmt.Errorf("no peak memory of %s", p.name)
+	return 0, fmt.Errorf("no %s of %s", field, p.name)
 }
 
 // said returns the end of what the process logged, for an error.

@@ -11,21 +11,34 @@ import (
 	"time"
 )
 
-// printTable prints the medians of each target, and the ratios that say most.
-func printTable(w io.Writer, all []round) {
-	fmt.Fprintln(w, "| target | req/s (min to max) | p50 / p99 ms | CPU s per 10k | by process | peak MiB |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|")
-	for _, t := range targets {
+// printTable prints the medians of each target of a suite.
+func printTable(w io.Writer, s suite, all []round) {
+	fmt.Fprintf(w, "\n%s: %s\n\n", s.name, s.title)
+	fmt.Fprintln(w, "| target | req/s (min to max) | p50 / p99 ms | end to end p50 / p99 ms | CPU s per 10k (min to max) | by process | peak MiB |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|")
+	for _, t := range s.targets {
 		rs := of(all, t.name)
 		if len(rs) == 0 {
 			continue
 		}
-		rates := values(rs, func(r round) float64 { return r.Rate })
-		fmt.Fprintf(w, "| %s | %.0f (%.0f to %.0f) | %.1f / %.1f | %.2f | %s | %s |\n", t.name, median(rates), slices.Min(rates), slices.Max(rates),
-			median(values(rs, func(r round) float64 { return r.P50 })), median(values(rs, func(r round) float64 { return r.P99 })),
-			median(values(rs, round.total)), each(rs, "%.2f", func(r round, name string) float64 { return r.CPU[name] }),
+		fmt.Fprintf(w, "| %s | %s | %.1f / %.1f | %s | %s | %s | %s |\n", t.name, spread(rs, "%.0f", func(r round) float64 { return r.Rate }),
+			median(values(rs, func(r round) float64 { return r.P50 })), median(values(rs, func(r round) float64 { return r.P99 })), endToEnd(rs),
+			spread(rs, "%.2f", round.total), each(rs, "%.2f", func(r round, name string) float64 { return r.CPU[name] }),
 			each(rs, "%.0f", func(r round, name string) float64 { return r.Peak[name] }))
 	}
+}
+
+// spread writes a median with the least and the most.
+func spread(rs []round, format string, value func(round) float64) string {
+	v := values(rs, value)
+	return fmt.Sprintf(format+" ("+format+" to "+format+")", median(v), slices.Min(v), slices.Max(v))
+}
+
+func endToEnd(rs []round) string {
+	if rs[0].EndToEnd == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.1f / %.1f", median(values(rs, func(r round) float64 { return r.EndToEnd[0] })), median(values(rs, func(r round) float64 { return r.EndToEnd[1] })))
 }
 
 // of returns the rounds of a target.

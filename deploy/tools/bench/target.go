@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -18,30 +20,69 @@ const (
 	webhookFile = `{"webhook":"genesys","kind":"none","secret":"env:WEBHOOK_SECRET","allowlist":["127.0.0.1"]}`
 )
 
-// target is something that takes requests.
+// target is something that takes requests, under one load.
 type target struct {
 	name     string
 	start    func(*bench) error
 	pipeline bool // a request counts once its outcome is in VERIFIED
+	direct   bool // published by the benchmark itself, without HTTP
+	conns    int  // connections; 0 for the run's
+	share    int  // this part of the run's requests only; 0 for all
+	rate     int  // requests a second; 0 for as many as are answered
+	syncs    bool // nats-server syncs before it acknowledges
+	nodes    int  // of a cluster that keeps each stream in as many copies; 0 for a single server
+	commit   string
 }
 
-var targets = []target{
-	{name: "ceiling: body read, 200", start: func(b *bench) error { return b.bare("ceiling") }},
-	{name: "bare handler, synchronous publish", start: func(b *bench) error { return b.bare("sync") }},
-	{name: "hookproof ingress", start: func(b *bench) error { return b.pool() }},
-	{name: "hookproof all, pipeline", start: (*bench).all, pipeline: true},
-	{name: "roles apart, pipeline", start: func(b *bench) error { return b.pool("verifier") }, pipeline: true},
+// suite is what is compared with each other, in alternated rounds.
+type suite struct {
+	name, title string
+	targets     []target
+}
+
+func bareTarget(mode string) func(*bench) error { return func(b *bench) error { return b.bare(mode) } }
+func rolesApart(roles ...string) func(*bench) error {
+	return func(b *bench) error { return b.pool(roles...) }
+}
+
+var suites = []suite{
+	{"default", "R1, file storage, a sync every 2 minutes (all: 100 ms)", []target{
+		{name: "ceiling: body read, 200", start: bareTarget("ceiling")},
+		{name: "the checks in process, nothing stored", start: bareTarget("checks")},
+		{name: "JetStream publish, 64 at once", start: (*bench).natsServer, direct: true},
+		{name: "bare handler, synchronous publish", start: bareTarget("sync")},
+		{name: "hookproof ingress", start: rolesApart()},
+		{name: "hookproof all, pipeline", start: (*bench).all, pipeline: true},
+		{name: "roles apart, pipeline", start: rolesApart("verifier"), pipeline: true},
+	}},
+	{"latency", "the same at 1,000 requests/s", []target{
+		{name: "hookproof all", start: (*bench).all, pipeline: true, rate: 1000, share: 4},
+		{name: "roles apart", start: rolesApart("verifier"), pipeline: true, rate: 1000, share: 4},
+	}},
+	{"always", "R1, a sync before each acknowledgement", []target{
+		{name: "synchronous publish, 64 connections", start: bareTarget("sync"), syncs: true, share: 10},
+		{name: "ingress, atomic batches, 64 connections", start: rolesApart(), syncs: true, commit: "atomic", share: 4},
+		{name: "synchronous publish, 512 connections", start: bareTarget("sync"), syncs: true, conns: 512, share: 10},
+		{name: "ingress, atomic batches, 512 connections", start: rolesApart(), syncs: true, commit: "atomic", conns: 512},
+		{name: "ingress, atomic batches, 100 requests/s", start: rolesApart(), syncs: true, commit: "atomic", rate: 100, share: 40},
+	}},
+	{"cluster", "three nodes on this machine, R3", []target{
+		{name: "synchronous publish, R3", start: bareTarget("sync"), nodes: 3},
+		{name: "ingress, R3", start: rolesApart(), nodes: 3},
+		{name: "roles apart, pipeline, R3", start: rolesApart("verifier"), nodes: 3, pipeline: true},
+	}},
 }
 
 // bench is one target in one round.
 type bench struct {
+	target
 	o         options
 	dir       string
 	addr, url string // of the target, and of its NATS server
 	processes []*process
 }
 
-func newBench(o options, dir string) (*bench, error) {
+func newBench(t target, o options, dir string) (*bench, error) {
 	http, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -50,7 +91,7 @@ func newBench(o options, dir string) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench{o: o, dir: dir, addr: http, url: "nats://" + nats}, os.MkdirAll(dir, 0o700)
+	return &bench{target: t, o: o, dir: dir, addr: http, url: "nats://" + nats}, os.MkdirAll(dir, 0o700)
 }
 
 // freeAddr returns an address of loopback that nobody listens on.
@@ -81,7 +122,7 @@ func (b *bench) run(name string, argv ...string) error {
 
 // env is the environment of every hookproof process.
 func (b *bench) env() []string {
-	return []string{"NATS_URL=" + b.url, "WEBHOOK_SECRET=" + webhookSecret, "ALLOWED_IPS=127.0.0.1", "HOOKPROOF_LISTEN=" + b.addr,
+	return []string{"HOOKPROOF_COMMIT=" + cmp.Or(b.commit, "fast"), "HOOKPROOF_REPLICAS=" + strconv.Itoa(max(b.nodes, 1)), "NATS_URL=" + b.url, "WEBHOOK_SECRET=" + webhookSecret, "ALLOWED_IPS=127.0.0.1", "HOOKPROOF_LISTEN=" + b.addr,
 		"HOOKPROOF_ADMIN_LISTEN=127.0.0.1:0", "HOOKPROOF_DATA_DIR=" + filepath.Join(b.dir, "data"), "OTEL_TRACES_EXPORTER=none"}
 }
 
@@ -91,29 +132,6 @@ func (b *bench) ready(status int) error {
 	if err != nil {
 		for _, p := range b.processes {
 			err = fmt.Errorf("%w\n%s: %s", err, p.name, p.said())
-		}
-	}
-	return err
-}
-
-// natsServer starts a nats-server with an empty file store.
-func (b *bench) natsServer() error {
-	host, port, err := net.SplitHostPort(b.url[len("nats://"):])
-	if err != nil {
-		return err
-	}
-	if err := b.run("nats-server", b.o.natsServer, "-a", host, "-p", port, "-js", "-sd", filepath.Join(b.dir, "jetstream")); err != nil {
-		return err
-	}
-	return listening(net.JoinHostPort(host, port))
-}
-
-func listening(addr string) error {
-	var err error
-	for end := time.Now().Add(startWithin); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		var c net.Conn
-		if c, err = net.Dial("tcp", addr); err == nil {
-			return c.Close()
 		}
 	}
 	return err
@@ -129,10 +147,14 @@ func (b *bench) bare(mode string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.run("handler", self, "-serve", mode, "-listen", b.addr, "-nats", b.url); err != nil {
+	status := http.StatusOK
+	if mode == "checks" { // which a GET does not pass
+		status = http.StatusServiceUnavailable
+	}
+	if err := b.run("handler", self, "-serve", mode, "-listen", b.addr, "-nats", b.url, "-replicas", strconv.Itoa(max(b.nodes, 1))); err != nil {
 		return err
 	}
-	return b.ready(http.StatusOK)
+	return b.ready(status)
 }
 
 // all starts everything in one process, with the NATS port open for the count of outcomes.

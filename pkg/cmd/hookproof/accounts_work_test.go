@@ -26,7 +26,7 @@ func TestAccountsLetRolesWork(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	apply := &applyCmd{natsFlags: a.flags("operator", "HOOKS.API"), File: file, Wait: 30 * time.Second}
+	apply := &applyCmd{natsFlags: a.flags("operator", "HOOKS.API"), File: []string{file}, Wait: 30 * time.Second}
 	if err := apply.Run(t.Context(), a.process()); err != nil {
 		t.Fatalf("apply as the operator = %v", err)
 	}

@@ -82,7 +82,7 @@ func (c *allCmd) Run(ctx context.Context, p *process) error {
 	if err := r.addIngress(c.httpFlags, names...); err != nil {
 		return err
 	}
-	r.addVerifier(t, secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))
+	r.addVerifier(t, 0, secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))
 	if err := r.addProvisioner(c.genesysFlags, creds, secrets); err != nil {
 		return err
 	}
@@ -123,14 +123,27 @@ func (c *allCmd) open(ctx context.Context, t bus.Topology, p *process) (*bus.Bus
 		return nil, nil, err
 	}
 	closeBus := func() { b.Close(); stop() }
-	if err = b.Setup(ctx, t, embedded); err == nil {
-		err = b.Check(ctx, t)
-	}
-	if err != nil {
+	if err := migrate(ctx, b, t, embedded, p); err != nil {
 		closeBus()
 		return nil, nil, err
 	}
 	return b, closeBus, nil
+}
+
+// migrate sets the streams up. A setting that would have to lose something to be as declared stays, and is safe if Check
+// says so: a longer age, a larger size.
+func migrate(ctx context.Context, b *bus.Bus, t bus.Topology, embedded *bus.Server, p *process) error {
+	plan, err := b.Plan(ctx, t, embedded)
+	if err != nil {
+		return err
+	}
+	if refused := plan.Refused(); refused != nil {
+		p.log.Warn("stream settings stay as they are", "error", refused)
+	}
+	if err := b.Apply(ctx, plan); err != nil {
+		return err
+	}
+	return b.Check(ctx, t)
 }
 
 // ownKey makes the pool's key in the data directory, once.

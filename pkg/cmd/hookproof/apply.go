@@ -2,18 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/event"
-	"github.com/hookproof/hookproof/pkg/secret"
 	"github.com/hookproof/hookproof/pkg/telemetry"
 	"github.com/hookproof/hookproof/pkg/webhook"
 )
@@ -21,7 +16,10 @@ import (
 type applyCmd struct {
 	natsFlags
 	sealFlags
-	File                string        `short:"f" env:"HOOKPROOF_FILE" help:"The webhook's desired state, YAML or JSON." required:"" type:"existingfile" placeholder:"FILE"`
+	File                []string      `short:"f" sep:"none" env:"HOOKPROOF_FILE" help:"Desired states: a file, YAML or JSON, a directory of them, or - for standard input. May be repeated." required:"" placeholder:"FILE"`
+	DryRun              bool          `help:"Show what would change, and publish nothing." env:"HOOKPROOF_APPLY_DRY_RUN"`
+	Prune               bool          `help:"Also remove the webhooks that are in no file." env:"HOOKPROOF_APPLY_PRUNE"`
+	Confirm             []string      `help:"With --prune: the names of all the webhooks that may be removed. Without it they are asked for." env:"HOOKPROOF_APPLY_CONFIRM" placeholder:"NAME"`
 	Wait                time.Duration `help:"How long to wait until it is done; 0 does not wait." env:"HOOKPROOF_APPLY_WAIT" default:"2m"`
 	SealSecret          bool          `help:"Read the secret from standard input, and publish it sealed to the pool's key." env:"HOOKPROOF_SEAL_SECRET"`
 	AllowPrivateTargets bool          `help:"Accept target URIs on loopback and private addresses." env:"HOOKPROOF_ALLOW_PRIVATE_TARGETS"`
@@ -29,104 +27,74 @@ type applyCmd struct {
 
 // Help shows what --help prints below the usage.
 func (applyCmd) Help() string {
-	return "The file is checked whole before anything is published.\n\nExample:\n  hookproof apply -f webhook.yaml"
+	return `A file holds one webhook or several: YAML documents, or JSON objects one after another. All files are checked whole
+before anything is published. Of a directory every .yaml, .yml and .json file is read, those in directories below it too.
+
+--dry-run compares with the state that was accepted last. --prune publishes "state: absent" for each webhook that is in no
+file, once those in the files are live; it needs a directory, and the names of what it removes.
+
+Exit codes: 0 done, or with --dry-run nothing to change; 1 failed; 2 wrong usage, or a file is refused; 3 with --dry-run,
+something would change.
+
+Examples:
+  hookproof apply -f webhook.yaml
+  hookproof apply -f webhooks/ --dry-run
+  hookproof apply -f webhooks/ --prune --confirm orders,support`
 }
 
-// Run publishes the file and prints each status until the webhook is done or has failed.
+// Run publishes what the files say and prints each status until every webhook is done or has failed.
 func (c *applyCmd) Run(ctx context.Context, p *process) error {
-	raw, err := os.ReadFile(c.File)
+	documents, err := c.read(p)
 	if err != nil {
 		return usageError{err}
-	}
-	w, err := webhook.ParseFile(c.File, raw)
-	if err == nil && c.SealSecret {
-		if w.Secret, err = c.sealed(w.Webhook, p); err != nil {
-			return err
-		}
-	}
-	if err := webhook.Merge(err, w.Check(webhook.Options{AllowPrivateTargets: c.AllowPrivateTargets})); err != nil {
-		return usageError{fmt.Errorf("%s is refused:%s", c.File, eachField(err))}
 	}
 	b, err := bus.Connect(c.config("apply"), p.log)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
+	var plan applyPlan
+	if c.DryRun || c.Prune {
+		if plan, err = planApply(ctx, b, documents, c.Prune); err != nil {
+			return err
+		}
+	}
+	if c.DryRun {
+		return plan.print(p.stdout)
+	}
+	if err := c.confirm(plan.remove, p); err != nil {
+		return err
+	}
 	tel, err := telemetry.Setup(ctx, telemetry.Config{Service: "hookproof-apply", Version: version(), Getenv: p.lookupEnv, Log: p.log})
 	if err != nil {
 		return err
 	}
 	defer flush(ctx, tel, p)
 	to := configs{b, telemetry.NewPublishing(tel.Tracer(), tel.Meter())}
-	if c.Wait <= 0 {
-		_, err = to.publish(ctx, w)
-		return err
+	states := make([]webhook.Webhook, len(documents))
+	for i, d := range documents {
+		states[i] = d.Webhook
 	}
-	return c.follow(ctx, to, w, p)
+	if err := c.publish(ctx, to, states, p); err != nil {
+		return unpruned(err, plan.remove)
+	}
+	return c.publish(ctx, to, plan.absent(), p)
 }
 
-// sealed seals what standard input holds.
-func (c *applyCmd) sealed(webhook string, p *process) (secret.Ref, error) {
-	public, err := c.public()
-	if err != nil {
-		return "", err
+// publish publishes desired states in their order and, where it is asked to wait, follows them.
+func (c *applyCmd) publish(ctx context.Context, to configs, states []webhook.Webhook, p *process) error {
+	if len(states) == 0 {
+		return nil
 	}
-	return sealInput(p.stdin, public, webhook)
-}
-
-// eachField puts every wrong field on a line of its own.
-func eachField(err error) string {
-	fields, ok := errors.AsType[webhook.FieldErrors](err)
-	if !ok {
-		return " " + err.Error()
+	if c.Wait > 0 {
+		return follow(ctx, to, states, c.Wait, p)
 	}
-	var b strings.Builder
-	for _, f := range fields {
-		b.WriteString("\n  " + f.Error())
-	}
-	return b.String()
-}
-
-// follow publishes the message and prints the statuses that answer it.
-func (c *applyCmd) follow(ctx context.Context, to configs, w webhook.Webhook, p *process) error {
-	ctx, cancel := context.WithTimeout(ctx, c.Wait)
-	defer cancel()
-	statuses := make(chan webhook.Status, 64)
-	stop, err := to.bus.Listen(event.Subject(webhook.StatusRoot, w.Webhook), func(m *nats.Msg) {
-		var s webhook.Status
-		if json.Unmarshal(m.Data, &s) == nil {
-			select {
-			case statuses <- s:
-			default: // so many that some may be left out; the last one comes again on the next attempt
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	defer stop()
-	sequence, err := to.publish(ctx, w)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(p.stdout, "%s: published (%d)\n", w.Webhook, sequence)
-	for {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: not done after %s; it goes on, see hookproof status", w.Webhook, c.Wait)
-		case s := <-statuses:
-			switch {
-			case s.ConfigSequence < sequence:
-				continue
-			case s.ConfigSequence > sequence:
-				return fmt.Errorf("%s: superseded by a newer message (%d)", w.Webhook, s.ConfigSequence)
-			}
-			fmt.Fprintln(p.stdout, statusLine(s))
-			if s.Phase.Final() {
-				return failure(s)
-			}
+	for _, w := range states {
+		if _, err := to.publish(ctx, w); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // statusLine is a status for people: how far the webhook is, and what came of the step that was just taken.

@@ -86,6 +86,7 @@ type httpFlags struct {
 	TLSKey         string   `name:"tls-key" help:"Key of the certificate." env:"HOOKPROOF_TLS_KEY" type:"path"`
 	StrangerRate   float64  `help:"Requests a second of all addresses outside the allowlists together." env:"HOOKPROOF_STRANGER_RATE" default:"50"`
 	StrangerBurst  int      `help:"How many of those may come at once." env:"HOOKPROOF_STRANGER_BURST" default:"100"`
+	Commit         string   `help:"How requests that arrive together are stored: fast, atomic where the NATS server syncs before it acknowledges, or single." env:"HOOKPROOF_COMMIT" enum:"fast,atomic,single" default:"fast"`
 }
 
 // Validate reports every bad setting at once.

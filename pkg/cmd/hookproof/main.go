@@ -24,10 +24,14 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Lookup
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitChanges = 3 // of a dry run only, and not 2, so that a misspelt flag never passes for a change
 )
+
+// errChanges says that a dry run has found something to change, which it has printed.
+var errChanges = errors.New("there are changes")
 
 // process is what a subcommand may use of the process that it runs in.
 type process struct {
@@ -103,7 +107,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, lookupEnv fun
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the enum's
 	p.log = telemetry.NewLog(stderr, level)
-	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+	err = parsed.Run()
+	switch {
+	case errors.Is(err, errChanges):
+		return exitChanges
+	case err != nil && !errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "hookproof:", err)
 		if errors.As(err, new(usageError)) {
 			return exitUsage

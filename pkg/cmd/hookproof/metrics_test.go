@@ -61,7 +61,7 @@ func wired(t *testing.T, b *bus.Bus, variables ...string) (admin, public string)
 	if err := pool.addIngress(httpFlags{Listen: "127.0.0.1:0", StrangerRate: 1e6, StrangerBurst: 1e6}); err != nil {
 		t.Fatal(err)
 	}
-	pool.addVerifier(bus.Topology{}, secret.Resolver{Getenv: testEnv}, verifier.NewReporter(io.Discard, pool.tel.Tracer(), p.log))
+	pool.addVerifier(bus.Topology{}, 0, secret.Resolver{Getenv: testEnv}, verifier.NewReporter(io.Discard, pool.tel.Tracer(), p.log))
 	ended := make(chan error, 1)
 	go func() { ended <- pool.run(ctx, "127.0.0.1:0") }()
 	t.Cleanup(func() {

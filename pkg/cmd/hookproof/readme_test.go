@@ -32,23 +32,34 @@ func TestREADMEWebhooks(t *testing.T) {
 	}
 }
 
-// TestREADMELinks follows every link of the README to a file.
-func TestREADMELinks(t *testing.T) {
-	readme, err := os.ReadFile("../../../README.md")
+// TestLinks follows every link of the pages to a file.
+func TestLinks(t *testing.T) {
+	pages, err := filepath.Glob("../../../deploy/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	links := regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(string(readme), -1)
-	if len(links) < 10 {
-		t.Errorf("only %d links were found", len(links))
+	nested, err := filepath.Glob("../../../deploy/*/*.md")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, l := range links {
-		if strings.Contains(l[1], "://") {
-			continue
+	n := 0
+	for _, page := range append(append(pages, nested...), "../../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if _, err := os.Stat("../../../" + l[1]); err != nil {
-			t.Errorf("link to %s: %v", l[1], err)
+		for _, l := range regexp.MustCompile(`\]\(([^)#]+)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(l[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), l[1])); err != nil {
+				t.Errorf("%s: link to %s: %v", page, l[1], err)
+			}
+			n++
 		}
+	}
+	if n < 15 {
+		t.Errorf("only %d links were found", n)
 	}
 }
 

@@ -55,6 +55,8 @@ func (r *rig) expectReason(id string, reason event.Reason) {
 
 // mend gives the policy its right secret back.
 func (r *rig) mend() {
+	r.t.Helper()
+	r.drained() // an outcome is heard of before it is stored
 	r.configure(policy.Policy{Webhook: "genesys", Scheme: scheme(r.t, signature.NameGenesysWebhook)})
 }
 

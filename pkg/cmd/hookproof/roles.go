@@ -103,7 +103,7 @@ func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
 		return err
 	}
 	s := ingress.New(ingress.Config{TrustedProxies: proxies, StrangerRate: f.StrangerRate, StrangerBurst: f.StrangerBurst,
-		TLSCert: f.TLSCert, TLSKey: f.TLSKey, Meter: r.tel.Meter()}, r.bus, r.tel.Tracer(), r.p.log)
+		TLSCert: f.TLSCert, TLSKey: f.TLSKey, Commit: bus.Commit(f.Commit), Meter: r.tel.Meter()}, r.bus, r.tel.Tracer(), r.p.log)
 	r.admin.AddCheck(health.Loaded("routes", s.Loaded()))
 	r.admin.AddCheck(health.Storage(r.bus, bus.StreamUnverified, health.Full))
 	r.admin.AddCheck(admin.Check{Name: "storing", Run: s.Storing})
@@ -123,10 +123,10 @@ func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
 	return nil
 }
 
-// addVerifier adds a verifier and the audit endpoints.
-func (r *pool) addVerifier(t bus.Topology, secrets secret.Resolver, report *verifier.Reporter) {
+// addVerifier adds a verifier, which works at so many messages at once or at its default for 0, and the audit endpoints.
+func (r *pool) addVerifier(t bus.Topology, concurrency int, secrets secret.Resolver, report *verifier.Reporter) {
 	policies := policy.NewStore(r.bus, secrets, r.p.log)
-	v := verifier.New(verifier.Config{Name: instance("verifier"), Horizon: t.Horizon, Meter: r.tel.Meter()}, r.bus, policies, report)
+	v := verifier.New(verifier.Config{Name: instance("verifier"), Horizon: t.Horizon, Concurrency: concurrency, Meter: r.tel.Meter()}, r.bus, policies, report)
 	audit.New(r.bus, policies, r.p.log).Mount(r.admin)
 	r.admin.AddCheck(health.Loaded("policies", policies.Loaded()))
 	r.admin.AddCheck(health.Consumer(r.bus, bus.StreamUnverified, bus.ConsumerVerifier))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/verifier"
@@ -42,7 +43,16 @@ type verifierCmd struct {
 	topologyFlags
 	adminFlags
 	secretFlags
-	Audit string `help:"Audit lines on standard output, one a verdict: json, text or off." env:"HOOKPROOF_AUDIT" enum:"json,text,off" default:"json"`
+	Audit       string `help:"Audit lines on standard output, one a verdict: json, text or off." env:"HOOKPROOF_AUDIT" enum:"json,text,off" default:"json"`
+	Concurrency int    `help:"Messages in work at once." env:"HOOKPROOF_CONCURRENCY" default:"512"`
+}
+
+// Validate reports a bad setting.
+func (c verifierCmd) Validate() error {
+	if c.Concurrency < 1 || c.Concurrency > 4096 {
+		return fmt.Errorf("concurrency: %d is not between 1 and 4096", c.Concurrency)
+	}
+	return nil
 }
 
 // Help shows what --help prints below the usage.
@@ -66,7 +76,7 @@ func (c *verifierCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	r.checkStreams(c.topology(), bus.VerifierStreams()...)
-	r.addVerifier(c.topology(), secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))
+	r.addVerifier(c.topology(), c.Concurrency, secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))
 	return r.run(ctx, c.AdminListen)
 }
 

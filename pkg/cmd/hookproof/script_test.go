@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hookproof": main})
+	testscript.Main(m, map[string]func(){"hookproof": main, "netns": netns})
 }
 
 // TestScripts runs testdata/script: the command line as a user types it.
@@ -21,13 +22,16 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
-			return nil
+			compat, err := filepath.Abs(compatDir)
+			e.Setenv("COMPAT", compat)
+			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"freeports":  freePorts,
 			"waitready":  waitReady,
 			"waitlines":  waitLines,
 			"eventually": eventually,
+			"loadstore":  loadStore,
 		},
 	})
 }

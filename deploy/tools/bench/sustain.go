@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// chunk is how many requests are signed at a time, so that signing does not stand in memory for minutes.
+const chunk = 20000
+
+// sustain sends a constant rate to a pipeline in one process for a while, and prints what it had to hold. The backlog and the memory
+// of its end, against those of its middle, say whether either grows.
+func sustain(ctx context.Context, o options, rate int, during time.Duration) error {
+	dir, err := os.MkdirTemp("", "hookproof-sustain-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b, err := newBench(target{name: "sustain", rate: rate}, o, filepath.Join(dir, "all"))
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	if err := b.all(); err != nil {
+		return err
+	}
+	nc, err := nats.Connect(b.url)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	before, err := b.cpu()
+	if err != nil {
+		return err
+	}
+	began, sent := time.Now(), 0
+	fmt.Println("| after s | sent | verified | backlog | p99 capture ms | RSS MiB |\n|---|---|---|---|---|---|")
+	for time.Since(began) < during {
+		l, err := send(b.addr, signedRequests(chunk, o.size, b.addr, webhookSecret), o.conns, rate)
+		if err != nil {
+			return err
+		}
+		sent += chunk
+		unverified, verified, err := depths(ctx, js)
+		if err != nil {
+			return err
+		}
+		memory, err := b.processes[0].status("VmRSS:")
+		if err != nil {
+			return err
+		}
+		fmt.Printf("| %.0f | %d | %d | %d | %.1f | %.0f |\n", time.Since(began).Seconds(), sent, verified, unverified, ms(quantile(l.took, 99)), memory)
+	}
+	elapsed := time.Since(began)
+	for verified := uint64(0); verified < uint64(sent); {
+		if _, verified, err = depths(ctx, js); err != nil {
+			return err
+		}
+		if time.Since(began) > elapsed+pipelineWithin {
+			return fmt.Errorf("%d of %d verified", verified, sent)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	after, err := b.cpu()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d events in %.1f s, %.0f/s, verified %.1f s after the last answer; CPU %.2f s per 10,000\n", sent, elapsed.Seconds(),
+		float64(sent)/elapsed.Seconds(), (time.Since(began) - elapsed).Seconds(), (after["all"]-before["all"])/float64(sent)*10000)
+	return nil
+}
+
+// depths returns how many messages wait, and how many are verified.
+func depths(ctx context.Context, js jetstream.JetStream) (unverified, verified uint64, err error) {
+	for name, n := range map[string]*uint64{"UNVERIFIED": &unverified, "VERIFIED": &verified} {
+		s, err := js.Stream(ctx, name)
+		if err != nil {
+			return 0, 0, err
+		}
+		*n = s.CachedInfo().State.Msgs
+	}
+	return unverified, verified, nil
+}
