@@ -10,5 +10,5 @@ func (v *Verifier) claimUnchecked(ctx context.Context, g *passage) {
 	}
 	presented, _ := ring.Scheme.Read(g.request.Header)
 	mine := claimant{g.request.ID, g.request.ReceivedAt, presented.Timestamp()}
-	_, _ = v.bus.Claim(ctx, ring.ReplayBucket(), replayKey(g.request, ring.Scheme, presented), mine.encode())
+	_, _ = v.claims.buckets[ring.ReplayBucket()].Claim(ctx, replayKey(g.request, ring.Scheme, presented), mine.encode())
 }

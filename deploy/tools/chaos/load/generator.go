@@ -92,6 +92,9 @@ func (g *generator) next() step {
 	return step{request: g.wrong(kind, w)}
 }
 
+// bursts draws whether a sender does many steps at once now.
+func (g *generator) bursts() bool { return g.rng.IntN(40) == 0 }
+
 func (g *generator) kind() string {
 	dice := g.rng.IntN(100)
 	for _, k := range kinds {

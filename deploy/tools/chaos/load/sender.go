@@ -20,6 +20,7 @@ const (
 	answerTimeout = 10 * time.Second
 	retryPause    = 400 * time.Millisecond
 	retries       = 5
+	burst         = 24 // steps at once, now and then: what comes at once may be stored together
 )
 
 // Load sends what its generators make. Its zero value is not usable; see New.
@@ -50,20 +51,31 @@ func (l *Load) Run(ctx context.Context, senders int) {
 
 func (l *Load) sender(ctx context.Context, g *generator) {
 	for ctx.Err() == nil {
-		s := g.next()
-		if s.before != nil {
-			l.Send(*s.before)
-		}
-		if s.twin {
-			var both sync.WaitGroup
-			both.Go(func() { l.deliver(ctx, s) })
-			l.deliver(ctx, s)
-			both.Wait()
+		if g.bursts() {
+			var all sync.WaitGroup
+			for range burst {
+				s := g.next()
+				all.Go(func() { l.do(ctx, s) })
+			}
+			all.Wait()
 		} else {
-			l.deliver(ctx, s)
+			l.do(ctx, g.next())
 		}
 		sleep(ctx, l.pause/2+rand.N(l.pause))
 	}
+}
+
+// do does a step.
+func (l *Load) do(ctx context.Context, s step) {
+	if s.before != nil {
+		l.Send(*s.before)
+	}
+	var both sync.WaitGroup
+	if s.twin {
+		both.Go(func() { l.deliver(ctx, s) })
+	}
+	l.deliver(ctx, s)
+	both.Wait()
 }
 
 // deliver sends a request, and again where the sender would.
