@@ -28,7 +28,7 @@ var hunts = map[string]hunt{
 	"planted_ack_first":         {"verifier-killed", []string{check.Lost}},
 	"planted_no_msg_id":         {"verifier-killed", []string{check.VerifiedTwice, check.DecidedTwice}},
 	"planted_wall_clock":        {"outage-tolerance", []string{check.Misjudged}},
-	"planted_reserialised_body": {"outage-tolerance", []string{check.Mutated, check.Misjudged}},
+	"planted_reserialised_body": {"outage-tolerance", []string{check.Mutated}},
 	"planted_raw_headers":       {"outage-tolerance", []string{check.Lost, check.Misanswered}},
 	"planted_discard_old":       {"unverified-full", []string{check.Lost}},
 }
