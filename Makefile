@@ -124,6 +124,24 @@ bench: ## Measure throughput, CPU and memory beside bare handlers. About 2 minut
 		-rounds $(BENCH_ROUNDS) -n $(BENCH_N) -c $(BENCH_CONNS) -size $(BENCH_SIZE) -out $(STATE)/bench.json
 	@echo "Every round is in $(STATE)/bench.json."
 
+SEED ?= 1
+
+.PHONY: chaos
+chaos: ## Inject every fault into real processes, on one server and on three, and check what came of each request.
+	cd deploy/tools/chaos && $(GO) run . -seed $(SEED)
+
+.PHONY: chaos-planted
+chaos-planted: ## Plant eight bugs, one after the other, and let the fault suite find each. About 4 minutes.
+	cd deploy/tools/chaos && $(GO) run . -planted -seed $(SEED)
+
+.PHONY: strace
+strace:
+	@command -v strace >/dev/null || { apt-get update -q && apt-get install -yq strace; }
+
+.PHONY: test-cluster
+test-cluster: strace ## Break a real NATS cluster, and show by strace that an acknowledged message is on the disk.
+	cd deploy/tools/chaos && $(GO) vet ./... && $(GO) test -count=1 ./cluster ./durable
+
 .PHONY: fuzz
 fuzz: ## Fuzz each parser of bytes from outside for FUZZTIME (default 60s).
 	@for pkg in $$($(GO) list ./...); do \

@@ -6,11 +6,11 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/failpoint"
 	"github.com/hookproof/hookproof/pkg/route"
 )
 
@@ -71,7 +71,7 @@ func capture(r *http.Request, rt route.Route, client netip.Addr, body []byte) (*
 		return nil, err
 	}
 	return &event.Request{
-		ID: id.String(), Webhook: rt.Webhook, ReceivedAt: time.Now(), RemoteAddr: r.RemoteAddr, ClientIP: client,
+		ID: id.String(), Webhook: rt.Webhook, ReceivedAt: failpoint.Now(), RemoteAddr: r.RemoteAddr, ClientIP: client,
 		Path: r.URL.RequestURI(), Header: event.CaptureHeader(r.Header, r.Host), Body: body,
 	}, nil
 }

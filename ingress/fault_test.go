@@ -26,11 +26,17 @@ func TestBusDown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, quick(), bus.Topology{}, route.Route{Webhook: "genesys"})
 	r.post("genesys", nil, "{}").want(t, "with the bus", 200, "", "")
+	if err := r.in.Storing(t.Context()); err != nil {
+		t.Errorf("Storing = %v with the bus", err)
+	}
 	r.srv.Shutdown()
 	began := time.Now()
 	r.post("genesys", nil, "{}").want(t, "without the bus", 503, "not_stored", "2")
 	if took := time.Since(began); took < 7*time.Second || took > 10*time.Second {
 		t.Errorf("503 came after %s, want about 8 s", took)
+	}
+	if r.in.Storing(t.Context()) == nil {
+		t.Error("Storing = nil after a request that could not be stored")
 	}
 }
 
@@ -62,6 +68,13 @@ func TestFull(t *testing.T) {
 	}
 	if got := r.stored(); got != before {
 		t.Errorf("%d messages after a refusal, want %d", got, before)
+	}
+	if r.in.Storing(t.Context()) == nil {
+		t.Error("Storing = nil with a full stream")
+	}
+	r.post("genesys", insider, "{}").want(t, "one that still fits", 200, "", "")
+	if err := r.in.Storing(t.Context()); err != nil {
+		t.Errorf("Storing = %v after a request that was stored", err)
 	}
 }
 

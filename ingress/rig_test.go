@@ -29,6 +29,7 @@ type rig struct {
 	bus  *bus.Bus
 	srv  *bus.Server
 	addr string
+	in   *ingress.Server
 	stop context.CancelFunc
 	done chan error // what Run returned
 }
@@ -57,6 +58,7 @@ func newRig(t testing.TB, cfg ingress.Config, topology bus.Topology, routes ...r
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &rig{t: t, bus: b, srv: srv, addr: l.Addr().String(), stop: cancel, done: make(chan error, 1)}
 	in := ingress.New(cfg, b, noop.Tracer{}, bustest.Log(t))
+	r.in = in
 	go func() { r.done <- in.Run(ctx, l) }()
 	t.Cleanup(func() { cancel(); r.ended() })
 	select {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/failpoint"
+	"github.com/hookproof/hookproof/pkg/planted"
 	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/route"
 	"github.com/hookproof/hookproof/pkg/telemetry"
@@ -29,6 +31,12 @@ const (
 	storeAttempt = 3 * time.Second
 	// strangersStop is the fill of the stream above which only addresses inside an allowlist are captured.
 	strangersStop = 0.8
+)
+
+// Steps at which a test build can be made to fail.
+const (
+	StepCaptured = "captured" // the request is read, and not stored
+	StepStored   = "stored"   // it is stored, and not answered
 )
 
 // Config tunes an ingress. The zero value of a field stands for its default.
@@ -59,6 +67,7 @@ type Server struct {
 	publish *telemetry.Publishing
 	log     *slog.Logger
 	budgets *budgets
+	storing storing
 	full    atomic.Bool // the stream is filled to strangersStop
 }
 
@@ -132,14 +141,20 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
+	if planted.ReserialisedBody {
+		body = reserialised(body)
+	}
 	e, err := capture(r, rt, x.client, body)
 	if err != nil {
 		return errors.Join(errNotStored, err)
 	}
 	m := event.Encode(e)
-	if err := s.publish.Do(ctx, m, func(ctx context.Context) error { return s.store(ctx, m, x.began.Add(storeWithin)) }); err != nil {
+	failpoint.Hit(StepCaptured)
+	err = s.publish.Do(ctx, m, func(ctx context.Context) error { return s.store(ctx, m, x.began.Add(storeWithin)) })
+	if s.storing.note(err); err != nil {
 		return err
 	}
+	failpoint.Hit(StepStored)
 	x.id = e.ID
 	return nil
 }

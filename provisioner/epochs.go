@@ -85,7 +85,7 @@ func (w *work) ring(have []policy.Secret) ([]policy.Secret, error) {
 		switch {
 		case s.Ref == next && s.NotAfter.IsZero():
 			ring[0] = s
-		case s.Ref == next || !s.NotAfter.IsZero() && !w.cfg.now().Before(s.NotAfter):
+		case s.Ref == next || s.Forgotten(w.cfg.now()):
 		default:
 			ring = append(ring, s)
 		}

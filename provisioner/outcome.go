@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/telemetry"
 	"github.com/hookproof/hookproof/pkg/webhook"
 )
@@ -30,11 +31,13 @@ func (w *work) finish(ctx context.Context) error {
 // nextLook is when there is something to do by itself.
 func (w *work) nextLook() time.Time { return earlier(w.nextExpiry(), w.nextAddresses()) }
 
-// nextExpiry is when the first of the old secrets expires, which is then removed from the policy.
+// nextExpiry is when the first of the old secrets is forgotten, which is then removed from the policy.
 func (w *work) nextExpiry() time.Time {
 	var next time.Time
 	for _, s := range w.Observed.Secrets {
-		next = earlier(next, s.NotAfter)
+		if !s.NotAfter.IsZero() {
+			next = earlier(next, s.NotAfter.Add(policy.EndedMemory))
+		}
 	}
 	return next
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hookproof/hookproof/pkg/genesys/genesystest"
+	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/secret"
 	"github.com/hookproof/hookproof/pkg/webhook"
 )
@@ -31,7 +32,7 @@ func TestRotationHandsOver(t *testing.T) {
 			c.ahead.Store(int64(3 * time.Hour)) // much longer than the overlap
 			c.sim.ClearFaults()
 			live := c.await(seq, webhook.PhaseLive)
-			if p, _ = c.policy("orders"); len(p.Secrets) != 2 || p.Secrets[1].NotAfter.IsZero() || !live.NextTry.Equal(p.Secrets[1].NotAfter) {
+			if p, _ = c.policy("orders"); len(p.Secrets) != 2 || p.Secrets[1].NotAfter.IsZero() || !live.NextTry.Equal(p.Secrets[1].NotAfter.Add(policy.EndedMemory)) {
 				t.Fatalf("ring after the hand-over = %+v, status %+v", p.Secrets, live)
 			}
 			if left := p.Secrets[1].NotAfter.Sub(time.Now().Add(3 * time.Hour)); left < 59*time.Minute || left > time.Hour {
@@ -40,7 +41,7 @@ func TestRotationHandsOver(t *testing.T) {
 			if s := live.Secrets; len(s) != 2 || s[0].Epoch != 2 || !s[0].InGenesys || s[1].Epoch != 1 || s[1].InGenesys {
 				t.Errorf("epochs = %+v", s)
 			}
-			c.ahead.Store(int64(5 * time.Hour))
+			c.ahead.Store(int64(5*time.Hour + policy.EndedMemory))
 			c.eventually("the old secret is gone", func() bool { p, _ := c.policy("orders"); return len(p.Secrets) == 1 })
 		})
 	}

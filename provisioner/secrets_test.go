@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/secret"
 	"github.com/hookproof/hookproof/pkg/webhook"
 )
@@ -31,14 +32,19 @@ func TestRotationKeepsTheOldSecretForTheOverlap(t *testing.T) {
 	if left := time.Until(old); left < 59*time.Minute || left > time.Hour {
 		t.Errorf("the old secret is valid for %s, want about 1h", left)
 	}
-	if !rotated.NextTry.Equal(old) {
-		t.Errorf("next try = %s, want when the old secret expires: %s", rotated.NextTry, old)
+	if forgotten := old.Add(policy.EndedMemory); !rotated.NextTry.Equal(forgotten) {
+		t.Errorf("next try = %s, want when the old secret is forgotten: %s", rotated.NextTry, forgotten)
 	}
 	again := w.apply("orders", doc("orders", envB, `,"secretOverlap":"1h"`))
 	if q, _ := w.policy("orders"); len(again.Steps) != 0 || !q.Secrets[1].NotAfter.Equal(old) {
 		t.Errorf("the same message prolonged the old secret: %+v", q.Secrets)
 	}
-	w.ahead.Store(int64(time.Hour + time.Second))
+	w.ahead.Store(int64(time.Hour + time.Second)) // it has ended, and what was received before may still wait
+	w.apply("orders", doc("orders", envB, `,"secretOverlap":"1h","tolerance":"1m"`))
+	if q, _ := w.policy("orders"); len(q.Secrets) != 2 || !q.Secrets[1].NotAfter.Equal(old) {
+		t.Errorf("ring after the end of the old secret = %+v, want it in there with its end", q.Secrets)
+	}
+	w.ahead.Store(int64(time.Hour + time.Second + policy.EndedMemory))
 	w.eventually("the old secret is gone", func() bool { p, _ := w.policy("orders"); return len(p.Secrets) == 1 })
 	w.eventually("nothing more is due", func() bool { return w.record("orders").Status.NextTry.IsZero() })
 }
@@ -47,8 +53,12 @@ func TestRotationAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.run(w.config())
 	w.apply("orders", doc("orders", envA, ""))
+	began := time.Now()
 	w.apply("orders", doc("orders", envB, `,"secretOverlap":"0s"`))
-	w.eventually("the old secret is gone", func() bool { p, _ := w.policy("orders"); return len(p.Secrets) == 1 && p.Secrets[0].Ref == envB })
+	p, _ := w.policy("orders")
+	if len(p.Secrets) != 2 || p.Secrets[0].Ref != envB || p.Secrets[1].NotAfter.After(time.Now()) || p.Secrets[1].NotAfter.Before(began.Add(-time.Second)) {
+		t.Errorf("ring = %+v, want the old secret in it, at its end", p.Secrets)
+	}
 }
 
 func TestRotationDropsWhatCannotBeResolved(t *testing.T) {

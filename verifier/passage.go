@@ -10,6 +10,7 @@ import (
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/check"
 	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/failpoint"
 	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/telemetry"
 )
@@ -23,6 +24,9 @@ type passage struct {
 	decided time.Time // when decide was done; the zero time when it was not
 	claim   claimed   // zero when nothing was claimed
 }
+
+// age is how long ago the request was received, by this machine's clock against the ingress's.
+func (g *passage) age() time.Duration { return failpoint.Now().Sub(g.request.ReceivedAt) }
 
 // webhook returns the webhook for metrics: a name only if there is a policy for it.
 func (g *passage) webhook() string {

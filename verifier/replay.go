@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/planted"
 	"github.com/hookproof/hookproof/pkg/signature"
 )
 
@@ -50,6 +51,9 @@ type claimant struct {
 }
 
 func (c claimant) encode() []byte {
+	if planted.AnonymousClaim {
+		c.id = "anonymous"
+	}
 	return []byte(c.id + " " + c.receivedAt.UTC().Format(time.RFC3339Nano) + " " + c.timestamp)
 }
 

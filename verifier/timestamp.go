@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/hookproof/hookproof/pkg/event"
+	"github.com/hookproof/hookproof/pkg/failpoint"
 	"github.com/hookproof/hookproof/pkg/jsonpointer"
+	"github.com/hookproof/hookproof/pkg/planted"
 	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/signature"
 )
@@ -41,10 +43,14 @@ func checkTimestampField(r *event.Request, ring *policy.Ring) event.Verdict {
 }
 
 func checkSkew(at time.Time, readable bool, r *event.Request, ring *policy.Ring) event.Verdict {
+	received := r.ReceivedAt
+	if planted.WallClock {
+		received = failpoint.Now()
+	}
 	switch {
 	case !readable:
 		return event.Verdict{Reason: event.TimestampSkew, Detail: event.DetailUnparsable}
-	case skew(r.ReceivedAt, at) > time.Duration(ring.Tolerance):
+	case skew(received, at) > time.Duration(ring.Tolerance):
 		return event.Verdict{Reason: event.TimestampSkew, Detail: event.DetailSkew}
 	}
 	return event.Verdict{}

@@ -14,6 +14,7 @@ import (
 	"github.com/hookproof/hookproof/pkg/event"
 	"github.com/hookproof/hookproof/pkg/failpoint"
 	"github.com/hookproof/hookproof/pkg/jsonpointer"
+	"github.com/hookproof/hookproof/pkg/planted"
 	"github.com/hookproof/hookproof/pkg/policy"
 )
 
@@ -97,6 +98,9 @@ func (v *Verifier) handle(ctx context.Context, d *bus.Delivery) (err error) {
 	if g.request, err = event.Decode(d.Msg); err != nil {
 		return v.park(ctx, g, parkReason(err), err.Error())
 	}
+	if planted.ClaimFirst {
+		v.claimUnchecked(ctx, g)
+	}
 	decision, err := v.decide(ctx, g)
 	if err != nil {
 		return err
@@ -111,7 +115,7 @@ func (v *Verifier) handle(ctx context.Context, d *bus.Delivery) (err error) {
 		}
 		failpoint.Hit(StepClaimed)
 	}
-	if g.Reason == event.ReplayDetected && time.Since(g.request.ReceivedAt) > v.cfg.Horizon {
+	if g.Reason == event.ReplayDetected && g.age() > v.cfg.Horizon {
 		return v.park(ctx, g, event.ReplayTooOld, "the key has an owner, but after so long it may be this very request")
 	}
 	return v.publish(ctx, g)
@@ -178,7 +182,7 @@ func (v *Verifier) publish(ctx context.Context, g *passage) error {
 		return fmt.Errorf("held for %s: given back instead of published", held)
 	}
 	if g.Verified() {
-		g.PossibleDuplicate = time.Since(g.request.ReceivedAt) > v.cfg.Horizon-horizonMargin
+		g.PossibleDuplicate = g.age() > v.cfg.Horizon-horizonMargin
 		return v.store(ctx, g, event.VerifiedMsg(g.request, g.Judgement))
 	}
 	return v.store(ctx, g, event.RejectedMsg(g.request, g.Judgement))

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hookproof/hookproof/pkg/planted"
 )
 
 // Delivery is a message that a durable consumer handed out.
@@ -144,6 +146,9 @@ func (l *loop) handle(m jetstream.Msg, at time.Time) {
 	d := &Delivery{
 		Msg:      &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()},
 		Sequence: meta.Sequence.Stream, Deliveries: meta.NumDelivered, Fetched: at,
+	}
+	if planted.AckFirst {
+		_ = m.Ack()
 	}
 	err = l.call(d)
 	if err == nil {

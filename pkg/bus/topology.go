@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hookproof/hookproof/pkg/planted"
 )
 
 // Streams.
@@ -93,9 +95,13 @@ func (t Topology) share(percent int64) int64 { return t.MaxStorage / 100 * perce
 
 // streams declares every stream, those under the buckets included. The shares of storage add up to 100.
 func (t Topology) streams() []jetstream.StreamConfig {
+	whenFull := jetstream.DiscardNew // of accepted requests: the oldest must not go
+	if planted.DiscardOld {
+		whenFull = jetstream.DiscardOld
+	}
 	return []jetstream.StreamConfig{
 		t.stream(jetstream.StreamConfig{Name: StreamUnverified, Subjects: []string{"unverified.*"}, MaxBytes: t.share(25),
-			Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Duplicates: 2 * time.Minute,
+			Retention: jetstream.WorkQueuePolicy, Discard: whenFull, Duplicates: 2 * time.Minute,
 			AllowBatchPublish: true, AllowAtomicPublish: true,
 			Description: "captured requests that wait for a verifier"}),
 		t.stream(jetstream.StreamConfig{Name: StreamVerified, Subjects: []string{"verified.*"}, MaxBytes: t.share(35),

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/hookproof/hookproof/pkg/planted"
 )
 
 // Header is the header of a message: captured HTTP headers under their prefix beside hookproof's own.
@@ -73,6 +75,9 @@ type writer struct {
 func (h Header) write(room int) *writer { return &writer{h, make([]string, 0, room)} }
 
 func (w *writer) set(name, value string) {
+	if planted.NoMsgID && name == headerMsgID {
+		return
+	}
 	w.values = append(w.values, value)
 	n := len(w.values)
 	w.Header[name] = w.values[n-1 : n : n] // to append to it copies it, so that it never runs into its neighbour

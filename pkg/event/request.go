@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
+
+	"github.com/hookproof/hookproof/pkg/planted"
 )
 
 // timeLayout is RFC 3339 with all nine digits, so that texts sort as times do.
@@ -58,6 +60,11 @@ func Encode(r *Request) *nats.Msg {
 		w.set(HeaderAttempt, strconv.Itoa(r.Attempt))
 	}
 	w.set(headerMsgID, r.MsgID())
+	if planted.RawHeaders {
+		for name, values := range h.HTTP() {
+			h[name] = values
+		}
+	}
 	return &nats.Msg{Subject: Subject(Unverified, r.Webhook), Header: nats.Header(h), Data: r.Body}
 }
 

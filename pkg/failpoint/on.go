@@ -4,6 +4,9 @@
 //
 //	claimed:3:kill        SIGKILL to this process at the third time that the step "claimed" is reached
 //	claimed:1:stall:20s   the first one sleeps there for 20 s
+//
+// HOOKPROOF_FAILPOINT_CLOCK sets this process's clock off by a duration, such as 10m or -10m, wherever its time is held against
+// another machine's.
 package failpoint
 
 import (
@@ -29,7 +32,22 @@ type plan struct {
 var (
 	armed = parse(os.Getenv("HOOKPROOF_FAILPOINT"))
 	hits  atomic.Int64
+	ahead = offset(os.Getenv("HOOKPROOF_FAILPOINT_CLOCK"))
 )
+
+// Now is the time by this process's clock.
+func Now() time.Time { return time.Now().Add(ahead) }
+
+func offset(text string) time.Duration {
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		panic("HOOKPROOF_FAILPOINT_CLOCK: " + err.Error())
+	}
+	return d
+}
 
 // Hit marks a step, and fails there if the plan says so.
 func Hit(step string) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookproof/hookproof/pkg/admin"
 	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/failpoint"
 )
 
 const (
@@ -61,12 +62,12 @@ func storage(name string, mark float64, state func(context.Context) (bus.State, 
 // Clock checks that this machine's clock and the server's are together. The stream is one that the role may ask about.
 func Clock(b *bus.Bus, stream string) admin.Check {
 	return admin.Check{Name: "clock", Run: func(ctx context.Context) error {
-		began := time.Now()
+		began := failpoint.Now()
 		s, err := b.State(ctx, stream, "")
 		if err != nil {
 			return err
 		}
-		return clockFault(offset(began, time.Now(), s.ServerTime))
+		return clockFault(offset(began, failpoint.Now(), s.ServerTime))
 	}}
 }
 

@@ -24,6 +24,10 @@ const (
 	MaxTolerance     = bus.DefaultMaxTolerance
 )
 
+// EndedMemory is how long after its end a secret stays in a policy. It makes nothing genuine that was received after its end;
+// but a request that was received before, and waited, has to be judged by it.
+const EndedMemory = 7 * 24 * time.Hour
+
 // Policy says how a webhook's requests are judged. It is a value; nothing changes it once it is stored.
 type Policy struct {
 	Format    int              `json:"format"`
@@ -41,6 +45,11 @@ type Secret struct {
 	Ref       secret.Ref `json:"ref"`
 	NotBefore time.Time  `json:"notBefore,omitzero"`
 	NotAfter  time.Time  `json:"notAfter,omitzero"`
+}
+
+// Forgotten reports whether the secret ended so long ago that a policy need not hold it any more.
+func (s Secret) Forgotten(now time.Time) bool {
+	return !s.NotAfter.IsZero() && !now.Before(s.NotAfter.Add(EndedMemory))
 }
 
 // Duration is a time.Duration that JSON writes as "5m0s".
@@ -91,6 +100,15 @@ type Ring struct {
 	// Err says why the policy cannot be judged by: a current secret that cannot be resolved, or a format that is not known.
 	// What it governs has to be parked, never rejected.
 	Err error
+}
+
+// unresolved returns why a secret of the ring cannot be resolved, or why the ring cannot be used; nil when neither is so.
+func (r *Ring) unresolved() error {
+	errs := []error{r.Err}
+	for _, k := range r.Keys {
+		errs = append(errs, k.Err)
+	}
+	return errors.Join(errs...)
 }
 
 // Key is a secret of the ring, ready to use unless Err says why not.
@@ -155,7 +173,7 @@ func (p Policy) Encode() ([]byte, error) {
 }
 
 // Rotated returns the secrets of a policy that has the given ones and shall use next: next is valid at once, and what was
-// valid stays so for the overlap. Secrets whose time is over are dropped. It returns the same secrets when next is already
+// valid stays so for the overlap. Secrets that ended stay until they are Forgotten. It returns the same secrets when next is already
 // the current one.
 func Rotated(have []Secret, next secret.Ref, overlap time.Duration, now time.Time) []Secret {
 	out := []Secret{{Ref: next}}
@@ -163,7 +181,7 @@ func Rotated(have []Secret, next secret.Ref, overlap time.Duration, now time.Tim
 		switch {
 		case s.Ref == next && s.NotAfter.IsZero():
 			out[0] = s
-		case s.Ref == next || !s.NotAfter.IsZero() && !now.Before(s.NotAfter):
+		case s.Ref == next || s.Forgotten(now):
 		case s.NotAfter.IsZero():
 			s.NotAfter = now.Add(overlap).UTC().Truncate(time.Second)
 			out = append(out, s)

@@ -136,7 +136,9 @@ func TestRotatedSecrets(t *testing.T) {
 		{"the same", []policy.Secret{s("a", 0)}, []policy.Secret{s("a", 0)}, "a"},
 		{"another", []policy.Secret{s("a", 0)}, []policy.Secret{s("b", 0), s("a", time.Hour)}, "b"},
 		{"a third in the overlap", []policy.Secret{s("b", 0), s("a", time.Minute)}, []policy.Secret{s("c", 0), s("b", time.Hour), s("a", time.Minute)}, "c"},
-		{"expired ones go", []policy.Secret{s("b", 0), s("a", -time.Second)}, []policy.Secret{s("b", 0)}, "b"},
+		{"one that ended stays for what waits", []policy.Secret{s("b", 0), s("a", -time.Second)}, []policy.Secret{s("b", 0), s("a", -time.Second)}, "b"},
+		{"until it is forgotten", []policy.Secret{s("b", 0), s("a", -policy.EndedMemory)}, []policy.Secret{s("b", 0)}, "b"},
+		{"back to one that ended", []policy.Secret{s("b", 0), s("a", -time.Second)}, []policy.Secret{s("a", 0), s("b", time.Hour)}, "a"},
 		{"back to the old one", []policy.Secret{s("b", 0), s("a", time.Minute)}, []policy.Secret{s("a", 0), s("b", time.Hour)}, "a"},
 	} {
 		if got := policy.Rotated(c.have, c.next, time.Hour, now); !reflect.DeepEqual(got, c.want) {

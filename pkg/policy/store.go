@@ -32,15 +32,35 @@ type Store struct {
 
 // NewStore returns a store that is empty until Run.
 func NewStore(b *bus.Bus, secrets secret.Resolver, log *slog.Logger) *Store {
+	s := &Store{log: log}
 	decode := func(e bus.Entry) (*Ring, error) {
 		r := Decode(e, secrets)
+		if former, ok := s.former(r, e.Key); ok {
+			return former, nil
+		}
 		if r.Err != nil && !e.Deleted {
 			log.Error("policy cannot be used, its requests are parked", "webhook", e.Key, "revision", e.Revision, "error", r.Err)
 		}
 		return r, nil
 	}
-	reads, _ := lru.New[string, *refresh](maxReads) // errs only on a size below 1
-	return &Store{mirror: bus.NewMirror(b, bus.BucketPolicies, decode, log), log: log, reads: reads}
+	s.reads, _ = lru.New[string, *refresh](maxReads) // errs only on a size below 1
+	s.mirror = bus.NewMirror(b, bus.BucketPolicies, decode, log)
+	return s
+}
+
+// former returns the ring that the store has of the very policy that r was decoded from, when r lacks a secret only because
+// this machine could not read it now. To forget what was read before would park every request of the webhook.
+func (s *Store) former(r *Ring, webhook string) (*Ring, bool) {
+	err := r.unresolved()
+	if !secret.Transient(err) {
+		return nil, false
+	}
+	former, ok := s.mirror.Get(webhook)
+	if !ok || former.Revision != r.Revision || former.unresolved() != nil {
+		return nil, false
+	}
+	s.log.Warn("a secret cannot be read now, what was read before stays", "webhook", webhook, "revision", r.Revision, "error", err)
+	return former, true
 }
 
 // Get returns the policy of a webhook.

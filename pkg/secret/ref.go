@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // MinLength is the shortest secret that is accepted, in bytes. Below it an HMAC key can be guessed; Genesys Cloud's Open
@@ -26,6 +27,17 @@ var (
 	// ErrUnresolved says that the reference is well formed but its secret cannot be had now.
 	ErrUnresolved = errors.New("cannot be resolved")
 )
+
+// Transient reports whether a secret could not be read for a want of this machine's, such as file descriptors or memory: it
+// says nothing of the secret, and the next try may well succeed.
+func Transient(err error) bool {
+	for _, want := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN, syscall.EINTR, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT} {
+		if errors.Is(err, want) {
+			return true
+		}
+	}
+	return false
+}
 
 // Ref is a reference to a secret. It is not a secret itself and may be printed once Check has accepted it.
 type Ref string

@@ -117,6 +117,7 @@ func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
 	if err != nil {
 		return err
 	}
+	r.admin.AddCheck(admin.Check{Name: "storing", Run: s.Storing})
 	for _, name := range webhooks {
 		r.admin.AddCheck(admin.Check{Name: "webhook " + name, Run: func(context.Context) error {
 			if !s.Knows(name) {
