@@ -128,7 +128,11 @@ SEED ?= 1
 
 .PHONY: chaos
 chaos: ## Inject every fault into real processes, on one server and on three, and check what came of each request.
-	cd deploy/tools/chaos && $(GO) run . -seed $(SEED)
+	cd deploy/tools/chaos && $(GO) run . -scenario all -seed $(SEED) && $(GO) run . -scenario all -nodes 3 -seed $(SEED)
+
+.PHONY: chaos-short
+chaos-short: ## Three of the faults, with the tests of the checker itself.
+	cd deploy/tools/chaos && $(GO) vet ./... && $(GO) test . ./check ./history && $(GO) run . -scenario short -seed $(SEED)
 
 .PHONY: chaos-planted
 chaos-planted: ## Plant eight bugs, one after the other, and let the fault suite find each. About 4 minutes.
