@@ -67,6 +67,9 @@ var lastPort = func() *atomic.Uint32 {
 
 // FreeAddr returns an address of loopback on which nobody listens, another one at each call.
 func FreeAddr() (string, error) {
+	// A child that is forked meanwhile would hold the listener until it executes its program, and keep the port taken.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	var err error
 	for range 100 {
 		var l net.Listener
