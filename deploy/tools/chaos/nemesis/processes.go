@@ -63,11 +63,12 @@ func (r *Rig) killAt(ctx context.Context, of []*target.Process, times int, steps
 
 // killAtRandom kills one process after the other, so many times in all.
 func (r *Rig) killAtRandom(ctx context.Context, of []*target.Process, times int) error {
-	for range times {
+	for killed := 0; killed < times && ctx.Err() == nil; killed++ {
 		r.pause(ctx, 100*time.Millisecond, 700*time.Millisecond)
 		p := of[r.Rng.IntN(len(of))]
 		if p.Pid() == 0 {
-			continue // it has not come back yet
+			killed-- // it has not come back yet
+			continue
 		}
 		if err := p.Kill(); err != nil {
 			return err

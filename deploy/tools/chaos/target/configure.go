@@ -63,9 +63,13 @@ func (d *Deployment) NextSecret(w *load.Webhook) string {
 	return newSecret(w.Name, d.secrets[w.Name]+1)
 }
 
-// Redrive sends what was rejected of a webhook through the verifiers again, by hookproof redrive. That another redrive was
-// faster with some of it is no error.
+// Redrive sends what was rejected of a webhook through the verifiers again, by hookproof redrive, and again where that was
+// stopped half-way, as it asks for. That another redrive was faster with some of it is no error.
 func (d *Deployment) Redrive(ctx context.Context, w *load.Webhook, reason string) error {
+	return Poll(ctx, func() error { return d.redrive(ctx, w, reason) })
+}
+
+func (d *Deployment) redrive(ctx context.Context, w *load.Webhook, reason string) error {
 	err := d.command(ctx, "redrive", "--nats-url", d.Cluster.URL(), "--webhook", w.Name, "--reason", reason, "--since", "1h", "--rate", "0")
 	if err != nil && strings.Contains(err.Error(), `"complete":true`) {
 		return nil
