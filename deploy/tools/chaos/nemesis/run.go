@@ -116,6 +116,11 @@ func (r *Rig) mend(ctx context.Context) error {
 	if err := r.Cluster.WaitHealthy(mending); err != nil {
 		return fmt.Errorf("mend: %w", err)
 	}
+	if r.Buffer {
+		if err := r.forwarded(mending); err != nil {
+			return fmt.Errorf("mend: %w", err)
+		}
+	}
 	draining, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	if err := r.Admin.Drained(draining); err != nil && draining.Err() == nil {

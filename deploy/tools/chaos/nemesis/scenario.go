@@ -72,7 +72,7 @@ func (r *Rig) struck(ctx context.Context, before int, what string) error {
 // All lists every scenario.
 func All() []Scenario {
 	var all []Scenario
-	for _, part := range [][]Scenario{processes(), provisioning(), servers(), storage(), outages(), messages(), limits(), links(), clusters(), partitions()} {
+	for _, part := range [][]Scenario{processes(), provisioning(), servers(), storage(), outages(), messages(), limits(), links(), edges(), clusters(), partitions()} {
 		all = append(all, part...)
 	}
 	return all

@@ -31,6 +31,7 @@ type Options struct {
 	AckWait    time.Duration           // of the verifiers' consumer; default 2 s, so that a run need not wait for 30 s
 	Simulator  bool                    // run hookproof sim, with credentials for the provisioner
 	Env        []string                // of every role
+	Buffer     bool                    // the ingress stores in a buffer of its own and forwards from there
 	MaxStorage int64                   // of all streams together; default what setup takes
 	DiskBytes  int64                   // puts the first server on a disk of that size, which needs the rights of root; 0 does not
 }
@@ -140,8 +141,11 @@ func (d *Deployment) startRoles() error {
 			return err
 		}
 	}
-	if d.Ingress, err = d.role("ingress", "ingress", "HOOKPROOF_LISTEN="+listen, "HOOKPROOF_TRUSTED_PROXIES=127.0.0.1/32",
-		"HOOKPROOF_STRANGER_RATE=1000000", "HOOKPROOF_STRANGER_BURST=1000000"); err != nil {
+	env := []string{"HOOKPROOF_LISTEN=" + listen, "HOOKPROOF_TRUSTED_PROXIES=127.0.0.1/32", "HOOKPROOF_STRANGER_RATE=1000000", "HOOKPROOF_STRANGER_BURST=1000000"}
+	if d.Buffer {
+		env = append(env, "HOOKPROOF_BUFFER_DIR="+filepath.Join(d.Dir, "buffer"), "HOOKPROOF_BUFFER_SYNC_INTERVAL=100ms")
+	}
+	if d.Ingress, err = d.role("ingress", "ingress", env...); err != nil {
 		return err
 	}
 	for i := range d.Options.Verifiers {

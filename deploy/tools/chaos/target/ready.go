@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -20,23 +22,36 @@ func (d *Deployment) WaitReady(ctx context.Context) error {
 
 // Ready asks the process whether it is ready.
 func (p *Process) Ready(ctx context.Context) error {
+	_, err := p.readiness(ctx)
+	return err
+}
+
+// Says reports an error unless the process is ready and says something in its answer about that.
+func (p *Process) Says(ctx context.Context, what string) error {
+	text, err := p.readiness(ctx)
+	if err == nil && !strings.Contains(text, what) {
+		err = fmt.Errorf("%s does not say %s: %s", p.Name, what, text)
+	}
+	return err
+}
+
+func (p *Process) readiness(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Admin+"/readyz", nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		var b [2048]byte
-		n, _ := res.Body.Read(b[:])
-		return fmt.Errorf("%s: %s", res.Status, b[:n])
+	text, err := io.ReadAll(io.LimitReader(res.Body, 8192))
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", res.Status, text)
 	}
-	return nil
+	return string(text), err
 }
 
 // Poll tries until it works or ctx ends; then the last error says why.
