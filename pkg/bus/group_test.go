@@ -3,7 +3,6 @@ package bus_test
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -246,25 +245,7 @@ func TestPublisherOverAServerRestart(t *testing.T) {
 	for _, commit := range []bus.Commit{bus.CommitFast, bus.CommitSingle} {
 		t.Run(string(commit), func(t *testing.T) {
 			t.Parallel() // it waits more than it works
-			cfg := bus.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"}
-			first, err := bus.StartServer(cfg, bustest.Log(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(first.Shutdown)
-			u, err := url.Parse(first.URL())
-			if err != nil {
-				t.Fatal(err)
-			}
-			cfg.Listen = u.Host // the same port again
-			b, err := bus.Connect(bus.Config{URL: first.URL()}, bustest.Log(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(b.Close)
-			if err := b.Setup(t.Context(), bus.Topology{}, first); err != nil {
-				t.Fatal(err)
-			}
+			b, first, again := restartable(t)
 			p := b.NewPublisher(commit)
 			var done, failed atomic.Int64
 			var all sync.WaitGroup
@@ -290,11 +271,7 @@ func TestPublisherOverAServerRestart(t *testing.T) {
 			eventually(t, patience, "some are stored", func() bool { return done.Load() > 300 })
 			first.Shutdown()
 			eventually(t, patience, "publishes fail", func() bool { return failed.Load() > 10 })
-			second, err := bus.StartServer(cfg, bustest.Log(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(second.Shutdown)
+			again()
 			all.Wait()
 			found := stored(t, b)
 			if len(found) != 32*60 {

@@ -66,7 +66,9 @@ func TestConsumeEndsSoonWithoutAServer(t *testing.T) {
 	}
 }
 
-func TestConsumeAndMirrorGoOnAfterAServerRestart(t *testing.T) {
+// restartable starts a server, sets it up and connects by its port. again starts another on the same port and directory.
+func restartable(t *testing.T) (b *bus.Bus, first *bus.Server, again func() *bus.Server) {
+	t.Helper()
 	cfg := bus.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"}
 	start := func() *bus.Server {
 		t.Helper()
@@ -77,20 +79,24 @@ func TestConsumeAndMirrorGoOnAfterAServerRestart(t *testing.T) {
 		t.Cleanup(srv.Shutdown)
 		return srv
 	}
-	first := start()
+	first = start()
 	u, err := url.Parse(first.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Listen = u.Host // the same port again
-	b, err := bus.Connect(bus.Config{URL: first.URL()}, bustest.Log(t))
-	if err != nil {
+	cfg.Listen = u.Host
+	if b, err = bus.Connect(bus.Config{URL: first.URL()}, bustest.Log(t)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
 	if err := b.Setup(t.Context(), bus.Topology{}, first); err != nil {
 		t.Fatal(err)
 	}
+	return b, first, start
+}
+
+func TestConsumeAndMirrorGoOnAfterAServerRestart(t *testing.T) {
+	b, first, again := restartable(t)
 	h, got := bodies()
 	consume(t, b, 1, time.Minute, h)
 	m := mirror(b)
@@ -99,7 +105,7 @@ func TestConsumeAndMirrorGoOnAfterAServerRestart(t *testing.T) {
 	receive(t, got, "the delivery before")
 
 	first.Shutdown()
-	second := start()
+	second := again()
 	eventually(t, patience, "the connection is back", func() bool { return b.Ready(t.Context()) == nil })
 	publish(t, b, "unverified.genesys", "", "after")
 	for s := ""; s != "after"; { // "before" may come again: its acknowledgement may have been lost
