@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"strings"
 
@@ -52,6 +53,14 @@ func (s *Server) HandlePrivate(pattern string, h http.Handler) {
 			h.ServeHTTP(w, r)
 		}
 	}))
+}
+
+// MountProfiles adds the profiles of net/http/pprof under /debug/pprof/, as private. The command line is left out: it is
+// nobody's business but the operating system's.
+func (s *Server) MountProfiles() {
+	s.HandlePrivate("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
+	s.HandlePrivate("GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile))
+	s.HandlePrivate("GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace))
 }
 
 // authorized compares digests, so that the time taken tells nothing, the length included.

@@ -106,6 +106,23 @@ func TestWithoutToken(t *testing.T) {
 	}
 }
 
+// TestProfiles serves profiles to whom the console would be shown, and the command line to nobody.
+func TestProfiles(t *testing.T) {
+	s := guarded(t, adminToken)
+	s.MountProfiles()
+	for path, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/heap": 200, "/debug/pprof/cmdline": 404} {
+		for token, want := range map[string]int{adminToken: want, "": 401} {
+			req := httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+			req.SetBasicAuth("", token)
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, req)
+			if w.Code != want {
+				t.Errorf("GET %s with token %q = %d, want %d", path, token, w.Code, want)
+			}
+		}
+	}
+}
+
 // TestReadToken takes the line's end away and refuses what is too short, without telling it.
 func TestReadToken(t *testing.T) {
 	dir := t.TempDir()

@@ -49,6 +49,7 @@ func newPool(ctx context.Context, name string, f adminFlags, b *bus.Bus, p *proc
 	}
 	r := &pool{p: p, bus: b, tel: tel, admin: listener, shows: console.Config{Instance: instance(name), Version: version(), TraceURL: f.TraceURL}}
 	r.admin.Handle("GET /metrics", tel.Handler())
+	r.admin.MountProfiles()
 	r.admin.AddCheck(health.Bus(b))
 	r.admin.AddCheck(admin.Check{Name: "running", Run: func(context.Context) error {
 		if ctx.Err() != nil {
