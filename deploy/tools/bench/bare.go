@@ -6,16 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hookproof/hookproof/pkg/bus"
 )
 
 // serveBare is the smallest handler: it reads the body and answers 200. As checks it verifies the request first, as a
-// middleware would, and stores nothing; as sync it stores the request first, by one synchronous publish.
+// middleware would, and stores nothing; as sync it stores the request first, by one synchronous publish; as group it stores
+// it first together with others, by the publisher that hookproof uses.
 func serveBare(ctx context.Context, mode, listen, url string, replicas int) error {
 	publish := func(*http.Request, []byte) error { return nil }
 	switch mode {
@@ -29,6 +33,22 @@ func serveBare(ctx context.Context, mode, listen, url string, replicas int) erro
 		defer closeBus()
 		publish = func(r *http.Request, body []byte) error {
 			_, err := js.PublishMsg(r.Context(), bareMessage(r, body))
+			return err
+		}
+	case "group":
+		_, closeStream, err := bareStream(ctx, url, replicas)
+		if err != nil {
+			return err
+		}
+		defer closeStream()
+		b, err := bus.Connect(bus.Config{URL: url, Name: "bare"}, slog.Default())
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		p := b.NewPublisher(bus.CommitFast)
+		publish = func(r *http.Request, body []byte) error {
+			_, err := p.Publish(r.Context(), bareMessage(r, bytes.Clone(body)), 5*time.Second)
 			return err
 		}
 	}
@@ -47,7 +67,8 @@ func bareStream(ctx context.Context, url string, replicas int) (jetstream.JetStr
 	}
 	js, err := jetstream.New(nc)
 	if err == nil {
-		_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "BARE", Subjects: []string{"bare.*"}, Storage: jetstream.FileStorage, Replicas: replicas})
+		_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "BARE", Subjects: []string{"bare.*"}, Storage: jetstream.FileStorage, Replicas: replicas,
+			AllowBatchPublish: true})
 	}
 	if err != nil {
 		nc.Close()

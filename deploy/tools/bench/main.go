@@ -21,6 +21,7 @@ type options struct {
 	suites                string // names of suites, comma-separated
 	only                  string // part of the names of the targets to measure; empty for all
 	plots                 string // directory for the plots; empty for none
+	profiles              string // directory for profiles; empty for none
 }
 
 func main() {
@@ -35,13 +36,14 @@ func main() {
 	flag.StringVar(&o.out, "out", "bench.json", "where every round is written")
 	flag.StringVar(&o.suites, "suites", "default", "what to compare: of default, latency, always and cluster, comma-separated")
 	flag.StringVar(&o.plots, "plots", "", "directory where plots are drawn as SVG; none unless set")
+	flag.StringVar(&o.profiles, "profiles", "", "directory for profiles of CPU and allocations of each hookproof process; none unless set")
 	flag.StringVar(&o.only, "only", "", "measure only the targets whose name contains this")
 	during := flag.Duration("sustain", 0, "instead: send a constant rate to hookproof all for so long")
 	rate := flag.Int("rate", 10000, "requests a second, with -sustain")
 	held := flag.Int("memory", 0, "instead: measure the memory of nats-server for so many keys, ids and messages")
 	backlog := flag.Int("scaleout", 0, "instead: work off a backlog of so many with 1, 2 and 4 verifiers, each behind a slow link")
 	keys := flag.Int("keys", 0, "instead: measure the pipeline before and after so many replay keys are live")
-	serve := flag.String("serve", "", "be a bare target instead: ceiling, checks or sync")
+	serve := flag.String("serve", "", "be a bare target instead: ceiling, checks, sync or group")
 	listen := flag.String("listen", "127.0.0.1:0", "where a bare target listens")
 	nats := flag.String("nats", "", "NATS server of a bare target")
 	replicas := flag.Int("replicas", 1, "copies of the stream of a bare target")

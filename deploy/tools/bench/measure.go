@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -59,7 +60,9 @@ func measure(ctx context.Context, t target, o options, dir string) (round, error
 	if _, err := b.phase(ctx, min(o.warm, n), out); err != nil {
 		return round{}, err
 	}
-	return b.phase(ctx, n, out)
+	stop := b.profile()
+	r, err := b.phase(ctx, n, out)
+	return r, errors.Join(err, stop())
 }
 
 // phase sends n requests, and waits until those of a pipeline are verified.

@@ -17,9 +17,10 @@ const ticks = 100
 
 // process is a program that was started for one target.
 type process struct {
-	name string
-	cmd  *exec.Cmd
-	log  string
+	name  string
+	cmd   *exec.Cmd
+	log   string
+	admin string // address of the admin listener, where the program has one
 }
 
 // start starts a program in dir with nothing of this process's environment but PATH, HOME and what env adds.

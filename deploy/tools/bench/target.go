@@ -51,11 +51,14 @@ var suites = []suite{
 		{name: "the checks in process, nothing stored", start: bareTarget("checks")},
 		{name: "JetStream publish, 64 at once", start: (*bench).natsServer, direct: true},
 		{name: "bare handler, synchronous publish", start: bareTarget("sync")},
+		{name: "bare handler, group commit", start: bareTarget("group")},
+		{name: "hookproof ingress, one publish each", start: rolesApart(), commit: "single"},
 		{name: "hookproof ingress", start: rolesApart()},
 		{name: "hookproof all, pipeline", start: (*bench).all, pipeline: true},
 		{name: "roles apart, pipeline", start: rolesApart("verifier"), pipeline: true},
 	}},
 	{"latency", "the same at 1,000 requests/s", []target{
+		{name: "JetStream publish", start: (*bench).natsServer, direct: true, rate: 1000, share: 4},
 		{name: "hookproof all", start: (*bench).all, pipeline: true, rate: 1000, share: 4},
 		{name: "roles apart", start: rolesApart("verifier"), pipeline: true, rate: 1000, share: 4},
 	}},
@@ -112,10 +115,15 @@ func (b *bench) close() {
 }
 
 func (b *bench) run(name string, argv ...string) error {
-	p, err := start(name, b.dir, b.env(), argv...)
+	admin, err := freeAddr()
 	if err != nil {
 		return err
 	}
+	p, err := start(name, b.dir, append(b.env(), "HOOKPROOF_ADMIN_LISTEN="+admin), argv...)
+	if err != nil {
+		return err
+	}
+	p.admin = admin
 	b.processes = append(b.processes, p)
 	return nil
 }
@@ -138,7 +146,7 @@ func (b *bench) ready(status int) error {
 }
 
 func (b *bench) bare(mode string) error {
-	if mode == "sync" {
+	if mode == "sync" || mode == "group" {
 		if err := b.natsServer(); err != nil {
 			return err
 		}
