@@ -90,9 +90,12 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	writeBody(w, status, append(b, '\n'))
 }
 
+// Values of every answer, which net/http only reads.
+var jsonType, noSniff = []string{"application/json"}, []string{"nosniff"}
+
 func writeBody(w http.ResponseWriter, status int, b []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	h := w.Header()
+	h["Content-Type"], h["X-Content-Type-Options"] = jsonType, noSniff
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // the sender may be gone
 }

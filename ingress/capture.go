@@ -51,7 +51,7 @@ func checkHeader(h http.Header, host string) error {
 	return nil
 }
 
-// readBody reads a body of at most limit bytes.
+// readBody reads a body of at most limit bytes. net/http itself ends one of a length that was announced.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, errTooLarge
@@ -60,7 +60,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if r.ContentLength > 0 {
 		b.Grow(int(min(r.ContentLength, firstRead)) + bytes.MinRead) // with MinRead to spare, the last read needs no growth
 	}
-	_, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	body := r.Body
+	if r.ContentLength < 0 {
+		body = http.MaxBytesReader(w, body, limit)
+	}
+	_, err := b.ReadFrom(body)
 	return b.Bytes(), err
 }
 

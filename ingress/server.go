@@ -102,9 +102,8 @@ func (s *Server) storedOn() string {
 // ServeHTTP captures one request: 200 once it is stored, else a refusal.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{began: time.Now(), status: http.StatusOK}
-	ctx, _ := s.observe.start(r)
 	// net/http cancels once the sender closes its half, which it may do and still wait for the answer. Deadlines bound all that follows.
-	ctx = context.WithoutCancel(ctx)
+	ctx := s.observe.start(context.WithoutCancel(r.Context()), r)
 	defer s.observe.end(ctx, r, x)
 	if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
 		// net/http hides a Content-Length beside a Transfer-Encoding, and under HTTP/1.0 the Transfer-Encoding itself. By what

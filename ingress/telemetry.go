@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -50,13 +51,17 @@ func newObserver(tracer trace.Tracer, meter metric.Meter) *observer {
 		})}
 }
 
+// newRoot is made once because each option costs an allocation.
+var newRoot = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithNewRoot()}
+
 // start starts a new trace: the context that a stranger sent is linked, never joined, or it could force sampling.
-func (o *observer) start(r *http.Request) (context.Context, trace.Span) {
-	opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithNewRoot()}
+func (o *observer) start(ctx context.Context, r *http.Request) context.Context {
+	opts := newRoot
 	if link, ok := telemetry.LinkFromHTTP(r.Header); ok {
-		opts = append(opts, trace.WithLinks(link))
+		opts = append(slices.Clip(opts), trace.WithLinks(link))
 	}
-	return o.tracer.Start(r.Context(), spanName(r.Method), opts...)
+	ctx, _ = o.tracer.Start(ctx, spanName(r.Method), opts...)
+	return ctx
 }
 
 // end ends the request's span and measures it.
@@ -73,7 +78,7 @@ func (o *observer) end(ctx context.Context, r *http.Request, x *exchange) {
 	if key.webhook == "" {
 		key.webhook = telemetry.UnknownWebhook
 	}
-	o.duration.Record(ctx, time.Since(x.began).Seconds(), o.labels.For(key))
+	o.labels.Record(ctx, o.duration, time.Since(x.began), key)
 }
 
 // attributes describes the request. Its query and headers stay out: either may hold a secret.

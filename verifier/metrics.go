@@ -58,7 +58,7 @@ func newMetrics(meter metric.Meter, policies *policy.Store) *metrics {
 func (m *metrics) outcome(ctx context.Context, g *passage, again bool) {
 	now := time.Now()
 	verdict, webhook := g.verdict(), g.webhook()
-	m.process.Record(ctx, now.Sub(g.Fetched).Seconds(), m.processLabels.For(verdict))
+	m.processLabels.Record(ctx, m.process, now.Sub(g.Fetched), verdict)
 	if again {
 		return
 	}
@@ -66,9 +66,9 @@ func (m *metrics) outcome(ctx context.Context, g *passage, again bool) {
 	if verdict == event.Parked {
 		key.detail = "" // words of an error, not of a closed set
 	}
-	m.verdicts.Add(ctx, 1, m.verdictLabels.For(key))
+	m.verdictLabels.Add(ctx, m.verdicts, 1, key)
 	if g.request != nil {
-		m.latency.Record(ctx, max(0, now.Sub(g.request.ReceivedAt).Seconds()), m.latencyLabels.For([2]string{webhook, verdict}))
+		m.latencyLabels.Record(ctx, m.latency, max(0, now.Sub(g.request.ReceivedAt)), [2]string{webhook, verdict})
 	}
 }
 
@@ -77,7 +77,7 @@ func (m *metrics) claim(ctx context.Context, c claimed) {
 	if c.cached {
 		m.cacheHits.Add(ctx, 1)
 	}
-	m.claims.Record(ctx, c.ended.Sub(c.began).Seconds(), m.claimLabels.For([2]string{c.bucket, c.result}))
+	m.claimLabels.Record(ctx, m.claims, c.ended.Sub(c.began), [2]string{c.bucket, c.result})
 }
 
 // secretExpiry tells when a webhook will have no valid secret any more. A ring with a secret that never expires has no

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/check"
@@ -78,11 +79,11 @@ func (g *passage) checks() []check.Result {
 }
 
 // judged says what a sampler decides by.
-func (g *passage) judged() []attribute.KeyValue {
+func (g *passage) judged() trace.SpanStartEventOption {
 	if g.Reason == "" {
-		return []attribute.KeyValue{telemetry.Verdict.String(event.Verified)}
+		return asVerified
 	}
-	return append(g.found(), telemetry.Verdict.String(g.verdict()), telemetry.Reason.String(string(g.Reason)), telemetry.Detail.String(telemetry.Clip(g.Detail)))
+	return trace.WithAttributes(append(g.found(), telemetry.Verdict.String(g.verdict()), telemetry.Reason.String(string(g.Reason)), telemetry.Detail.String(telemetry.Clip(g.Detail)))...)
 }
 
 // found says what people search for.

@@ -29,18 +29,22 @@ const knownKeys = 65536
 // The body is always in it. A signed timestamp is too, but not where the sender signs an id: the id stays the same over
 // honest retries while the timestamp does not (Standard Webhooks), and the retry must not become a second event.
 func replayKey(r *event.Request, scheme signature.Scheme, p signature.Presented) string {
-	h := sha256.New()
-	h.Write([]byte(r.Webhook))
+	var room [128]byte
+	signed := append(room[:0], r.Webhook...)
 	switch scheme.Signs {
 	case signature.TimestampBody:
-		h.Write([]byte("\x00t" + p.Timestamp() + "\x00"))
+		signed = append(append(signed, "\x00t"...), p.Timestamp()...)
 	case signature.IDTimestampBody:
-		h.Write([]byte("\x00i" + p.ID() + "\x00"))
+		signed = append(append(signed, "\x00i"...), p.ID()...)
 	default:
-		h.Write([]byte("\x00b\x00"))
+		signed = append(signed, "\x00b"...)
 	}
+	h := sha256.New()
+	h.Write(append(signed, 0))
 	h.Write(r.Body)
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+	var sum [sha256.Size]byte
+	var text [2 * sha256.Size]byte
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], h.Sum(sum[:0])[:16]))
 }
 
 // claimant is what a claim says of its owner.
@@ -54,7 +58,10 @@ func (c claimant) encode() []byte {
 	if planted.AnonymousClaim {
 		c.id = "anonymous"
 	}
-	return []byte(c.id + " " + c.receivedAt.UTC().Format(time.RFC3339Nano) + " " + c.timestamp)
+	b := make([]byte, 0, len(c.id)+len(c.timestamp)+len(time.RFC3339Nano)+2)
+	b = append(append(b, c.id...), ' ')
+	b = append(c.receivedAt.UTC().AppendFormat(b, time.RFC3339Nano), ' ')
+	return append(b, c.timestamp...)
 }
 
 func parseClaimant(value []byte) (claimant, error) {

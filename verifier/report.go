@@ -42,6 +42,7 @@ type Reporter struct {
 
 	mu    sync.Mutex
 	audit io.Writer
+	line  []byte // the last one written; its room serves the next
 }
 
 // NewReporter returns a reporter that writes audit lines to w and logs to log.
@@ -66,10 +67,10 @@ func (p *Reporter) stored(ctx context.Context, g *passage, again bool) {
 			line.SourceIP = r.ClientIP.String()
 		}
 	}
-	b := line.append(make([]byte, 0, 512))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, err := p.audit.Write(b); err != nil {
+	p.line = line.append(p.line[:0])
+	if _, err := p.audit.Write(p.line); err != nil {
 		p.log.ErrorContext(ctx, "audit line not written", "id", line.ID, "error", err)
 	}
 }

@@ -23,13 +23,18 @@ func newTracing(tracer trace.Tracer, meter metric.Meter) *tracing {
 	return &tracing{tracer, telemetry.NewPublishing(tracer, meter)}
 }
 
+// Options of most spans, made once because each costs an allocation.
+var (
+	asConsumer = trace.WithSpanKind(trace.SpanKindConsumer)
+	asVerified = trace.WithAttributes(telemetry.Verdict.String(event.Verified))
+)
+
 // store stores the outcome of a passage within the spans of that passage, and writes their context into the outcome. The
 // first span is back-dated to the fetch because it starts with the verdict in it: a sampler decides by what a span starts
 // with. The context that it returns is of that span.
 func (t *tracing) store(ctx context.Context, g *passage, m *nats.Msg, store func(context.Context) error) (context.Context, error) {
 	carried := telemetry.Extract(ctx, g.Msg.Header)
-	ctx, span := t.tracer.Start(carried, "process "+g.Msg.Subject, trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithTimestamp(g.Fetched), trace.WithAttributes(g.judged()...))
+	ctx, span := t.tracer.Start(carried, "process "+g.Msg.Subject, asConsumer, trace.WithTimestamp(g.Fetched), g.judged())
 	defer span.End()
 	if !span.IsRecording() {
 		return ctx, t.publish.Unrecorded(ctx, m, store)

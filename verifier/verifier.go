@@ -24,7 +24,7 @@ const (
 	maxHold = 5 * time.Minute
 	// horizonMargin is how long before the horizon an event is marked as a possible duplicate.
 	horizonMargin = time.Minute
-	// stepTimeout bounds each step on the bus.
+	// stepTimeout bounds a step on the bus that has no bound of its own.
 	stepTimeout = 10 * time.Second
 	// maxTypeLength bounds a CloudEvents type taken from a body, in bytes.
 	maxTypeLength = 255
@@ -151,8 +151,6 @@ func (v *Verifier) claim(ctx context.Context, g *passage, d Decision) error {
 		g.ReplayUnchecked = true
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
 	verdict, err := v.claims.claim(ctx, g, d)
 	g.Verdict = verdict
 	v.metrics.claim(ctx, g.claim)
@@ -196,8 +194,6 @@ func (v *Verifier) park(ctx context.Context, g *passage, reason event.Reason, de
 
 // store publishes an outcome, and tells of it once it is stored.
 func (v *Verifier) store(ctx context.Context, g *passage, m *nats.Msg) error {
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
 	var ack bus.Ack
 	ctx, err := v.tracing.store(ctx, g, m, func(ctx context.Context) (err error) {
 		ack, err = v.send(ctx, g, m)
@@ -218,6 +214,8 @@ func (v *Verifier) send(ctx context.Context, g *passage, m *nats.Msg) (bus.Ack, 
 	if g.Verified() && g.claim.result == claimWon && g.Deliveries == 1 {
 		return v.verified.Publish(ctx, m, stepTimeout)
 	}
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	return v.bus.Publish(ctx, m)
 }
 

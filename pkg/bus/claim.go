@@ -20,21 +20,25 @@ type Entry struct {
 
 // Claims claims keys of a bucket. It is safe for concurrent use; claims that are made at once go to the server in groups.
 type Claims struct {
-	bus    *Bus
-	bucket string
-	stream *Publisher
+	bus      *Bus
+	bucket   string
+	subjects string // what goes before a key
+	stream   *Publisher
 }
+
+// unlessHeld has a message stored only when there is none of its subject. Publishing reads it only.
+var unlessHeld = nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}
 
 // NewClaims returns the claims of a bucket. They end with the connection.
 func (b *Bus) NewClaims(bucket string) *Claims {
-	return &Claims{b, bucket, b.NewPublisher(CommitFast)}
+	return &Claims{b, bucket, keySubject(bucket, ""), b.NewPublisher(CommitFast)}
 }
 
 // Claim stores value under key unless the key holds one, in one atomic step at the server. It returns nil when the claim
 // was won, and otherwise the entry that holds the key, read from the leader. Any error means that the claim is undecided:
 // the key may or may not hold value, so try again with the same value.
 func (c *Claims) Claim(ctx context.Context, key string, value []byte) (holder *Entry, err error) {
-	_, err = c.stream.Publish(ctx, putIf(c.bucket, key, value, 0), publishTimeout)
+	_, err = c.stream.Publish(ctx, &nats.Msg{Subject: c.subjects + key, Header: unlessHeld, Data: value}, publishTimeout)
 	if !errors.Is(err, ErrConflict) {
 		return nil, err
 	}

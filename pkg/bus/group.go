@@ -62,6 +62,12 @@ type pending struct {
 	done chan answered // with room for the one answer
 }
 
+// wait is what a caller waits with.
+type wait struct {
+	done  chan answered
+	timer *time.Timer // a context with a deadline costs ten times as much
+}
+
 type answered struct {
 	ack Ack
 	err error
@@ -93,32 +99,31 @@ func (b *Bus) NewPublisher(commit Commit) *Publisher {
 // acknowledgement is 0, and a duplicate may go unnoticed, where the message was acknowledged with others. The message must not be
 // changed afterwards; its reply subject is not used.
 func (p *Publisher) Publish(ctx context.Context, m *nats.Msg, within time.Duration) (Ack, error) {
-	timer := timers.Get().(*time.Timer)
-	timer.Reset(within)
-	defer func() {
-		timer.Stop()
-		timers.Put(timer)
-	}()
-	e := &pending{msg: m, done: make(chan answered, 1)}
+	w := waits.Get().(*wait)
+	w.timer.Reset(within)
+	e := &pending{msg: m, done: w.done}
 	p.mu.Lock()
 	p.waiting = append(p.waiting, e)
 	g := p.next()
 	p.mu.Unlock()
 	p.send(g)
 	select {
-	case a := <-e.done:
+	case a := <-w.done:
+		w.timer.Stop()
+		waits.Put(w) // that was the one answer
 		return a.ack, a.err
 	case <-ctx.Done():
 		e.left.Store(true)
+		w.timer.Stop()
 		return Ack{}, classify(ctx.Err())
-	case <-timer.C:
+	case <-w.timer.C:
 		e.left.Store(true)
 		return Ack{}, classify(context.DeadlineExceeded)
 	}
 }
 
-// timers are at hand for waits, because a context with a deadline costs ten times as much.
-var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
+// waits are at hand for messages to come. One that was left is not used again: its answer may still arrive.
+var waits = sync.Pool{New: func() any { return &wait{make(chan answered, 1), time.NewTimer(time.Hour)} }}
 
 // next opens a group of what waits, unless enough are on their way; then nil. The lock is held.
 func (p *Publisher) next() *group {

@@ -41,10 +41,10 @@ var notCaptured = map[string]bool{
 // headers and without Authorization, Proxy-Authorization and Cookie. The host is kept as the header Host.
 // The slices of values are shared with h.
 func CaptureHeader(h http.Header, host string) Header {
-	out := make(Header, len(h)+12) // room for what Encode and an outcome add
+	out := make(Header, len(h)+9) // room for the host, for what Encode adds and for a traceparent
 	for name, values := range h {
 		if !notCaptured[name] {
-			out[httpPrefix+name] = values
+			out[prefixed(name)] = values
 		}
 	}
 	for _, line := range h["Connection"] {
@@ -57,6 +57,28 @@ func CaptureHeader(h http.Header, host string) Header {
 	}
 	return out
 }
+
+// prefixed returns the name of an HTTP header under the prefix.
+func prefixed(name string) string {
+	if known, ok := usual[name]; ok {
+		return known
+	}
+	return httpPrefix + name
+}
+
+// usual holds the names that come with most requests, so that they cost no allocation.
+var usual = func() map[string]string {
+	m := map[string]string{}
+	for _, name := range []string{
+		"Accept", "Accept-Encoding", "Cache-Control", "Content-Length", "Content-Type", "User-Agent",
+		"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Real-Ip", "X-Request-Id",
+		"Traceparent", "Tracestate", "X-Amzn-Trace-Id",
+		"X-Genesys-Signature", "X-Genesys-Timestamp", "X-Hub-Signature-256", "Webhook-Id", "Webhook-Signature", "Webhook-Timestamp",
+	} {
+		m[name] = httpPrefix + name
+	}
+	return m
+}()
 
 func (h Header) get(name string) string {
 	if v := h[name]; len(v) > 0 {

@@ -81,9 +81,13 @@ func (s Scheme) Read(h Values) (Presented, Fault) {
 
 // form finds out why a text can be no MAC in the scheme's encoding.
 func (s Scheme) form(text string) Fault {
-	raw, err := s.decode(text)
-	if err == nil && len(raw) == sha256.Size && s.encode(raw) == text {
-		return NoFault
+	var room [4 * sha256.Size]byte
+	raw, err := s.appendDecoded(room[:0], text)
+	if err == nil && len(raw) == sha256.Size {
+		var again [2 * sha256.Size]byte
+		if string(s.appendEncoded(again[:0], raw)) == text {
+			return NoFault
+		}
 	}
 	if other, is := s.otherForm(text); is {
 		return other
@@ -110,11 +114,11 @@ func (s Scheme) otherForm(text string) (Fault, bool) {
 	return Base64Form, err == nil && len(raw) == sha256.Size
 }
 
-func (s Scheme) decode(text string) ([]byte, error) {
+func (s Scheme) appendDecoded(dst []byte, text string) ([]byte, error) {
 	if s.Encoding == Hex {
-		return hex.DecodeString(text)
+		return hex.AppendDecode(dst, []byte(text))
 	}
-	return base64.StdEncoding.DecodeString(text)
+	return base64.StdEncoding.AppendDecode(dst, []byte(text))
 }
 
 func (s Scheme) encode(mac []byte) string {

@@ -2,7 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"maps"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -74,22 +77,45 @@ func (g Gauge) Register(m metric.Meter) {
 // must come from a closed set. The zero value is not usable; it is safe for concurrent use.
 type Labels[K comparable] struct {
 	build func(K) []attribute.KeyValue
-	sets  sync.Map // K to metric.MeasurementOption
+	mu    sync.Mutex                    // held while a set is added
+	sets  atomic.Pointer[map[K]*labels] // never changed, only replaced, so that reading costs nothing
+}
+
+// labels is one attribute set, as counters and as histograms take it.
+type labels struct {
+	add    []metric.AddOption
+	record []metric.RecordOption
 }
 
 // NewLabels returns labels that are built by the given function.
 func NewLabels[K comparable](build func(K) []attribute.KeyValue) *Labels[K] {
-	return &Labels[K]{build: build}
+	l := &Labels[K]{build: build}
+	l.sets.Store(&map[K]*labels{})
+	return l
 }
 
-// For returns the set of a key.
-func (l *Labels[K]) For(key K) metric.MeasurementOption {
-	if o, ok := l.sets.Load(key); ok {
-		return o.(metric.MeasurementOption)
+// Add adds to a counter under the labels of a key.
+func (l *Labels[K]) Add(ctx context.Context, c metric.Int64Counter, n int64, key K) {
+	c.Add(ctx, n, l.of(key).add...)
+}
+
+// Record measures a duration under the labels of a key.
+func (l *Labels[K]) Record(ctx context.Context, h metric.Float64Histogram, d time.Duration, key K) {
+	h.Record(ctx, d.Seconds(), l.of(key).record...)
+}
+
+func (l *Labels[K]) of(key K) *labels {
+	if set, ok := (*l.sets.Load())[key]; ok {
+		return set
 	}
-	o := metric.WithAttributeSet(attribute.NewSet(l.build(key)...))
-	l.sets.Store(key, o)
-	return o
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	with := metric.WithAttributeSet(attribute.NewSet(l.build(key)...))
+	set := &labels{[]metric.AddOption{with}, []metric.RecordOption{with}}
+	sets := maps.Clone(*l.sets.Load())
+	sets[key] = set
+	l.sets.Store(&sets)
+	return set
 }
 
 // Publishing traces and measures publishes.
@@ -100,18 +126,21 @@ type Publishing struct {
 }
 
 type publishKey struct {
-	template string
-	failed   bool
+	root   string // of the subject
+	failed bool
 }
 
 const publishName = "publish"
+
+// producer is made once because each option costs an allocation.
+var producer = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)}
 
 // NewPublishing returns what traces and measures publishes. A nil meter measures nothing.
 func NewPublishing(tracer trace.Tracer, meter metric.Meter) *Publishing {
 	return &Publishing{tracer: tracer,
 		duration: Durations(MeterOr(meter), "messaging.client.operation.duration", "Time until a message was stored, tries included.", RequestBounds()),
 		labels: NewLabels(func(k publishKey) []attribute.KeyValue {
-			attrs := []attribute.KeyValue{semconv.MessagingSystemKey.String("nats"), semconv.MessagingOperationName(publishName), semconv.MessagingDestinationTemplate(k.template)}
+			attrs := []attribute.KeyValue{semconv.MessagingSystemKey.String("nats"), semconv.MessagingOperationName(publishName), semconv.MessagingDestinationTemplate(DestinationTemplate(k.root))}
 			if k.failed {
 				attrs = append(attrs, semconv.ErrorTypeKey.String(notStored))
 			}
@@ -124,7 +153,7 @@ const notStored = "not_stored"
 // Do publishes a message within a span, whose context it writes into the message's headers.
 func (p *Publishing) Do(ctx context.Context, m *nats.Msg, publish func(context.Context) error) error {
 	began := time.Now()
-	ctx, span := p.tracer.Start(ctx, publishName+" "+m.Subject, trace.WithSpanKind(trace.SpanKindProducer))
+	ctx, span := p.tracer.Start(ctx, publishName+" "+m.Subject, producer...)
 	defer span.End()
 	if span.IsRecording() {
 		span.SetAttributes(append(Messaging(publishName, semconv.MessagingOperationTypeSend, m.Subject), semconv.MessagingMessageBodySize(len(m.Data)))...)
@@ -149,5 +178,6 @@ func (p *Publishing) Unrecorded(ctx context.Context, m *nats.Msg, publish func(c
 }
 
 func (p *Publishing) measure(ctx context.Context, m *nats.Msg, began time.Time, err error) {
-	p.duration.Record(ctx, time.Since(began).Seconds(), p.labels.For(publishKey{DestinationTemplate(m.Subject), err != nil}))
+	root, _, _ := strings.Cut(m.Subject, ".")
+	p.labels.Record(ctx, p.duration, time.Since(began), publishKey{root, err != nil})
 }

@@ -69,6 +69,9 @@ func TraceID(ctx context.Context) string {
 // LinkFromHTTP returns a link to the span context that an HTTP request claims, if it claims a valid one. On the public
 // side it is a stranger's word: worth a link, never a parent.
 func LinkFromHTTP(h http.Header) (trace.Link, bool) {
+	if len(h["Traceparent"]) == 0 {
+		return trace.Link{}, false
+	}
 	sc := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.HeaderCarrier(h)))
 	return trace.Link{SpanContext: sc}, sc.IsValid()
 }
