@@ -15,7 +15,7 @@ help: ## Show this list.
 .PHONY: run
 run: $(STATE)/secret ## Run everything in one process, with a sender that signs rightly and wrongly. Ctrl-C ends it.
 	@$(GO) build -o $(STATE)/hookproof ./pkg/cmd/hookproof
-	@echo "The secret of the webhook genesys is in $(STATE)/secret. Ctrl-C ends it."
+	@echo "The secret of the webhook genesys is in $(STATE)/secret, the console at http://127.0.0.1:9090/console. Ctrl-C ends it."
 	@WEBHOOK_SECRET="$$(cat $(STATE)/secret)" ALLOWED_IPS=127.0.0.1,::1 HOOKPROOF_TRUSTED_PROXIES=127.0.0.1 \
 		HOOKPROOF_DATA_DIR=$(STATE)/data HOOKPROOF_AUDIT=text HOOKPROOF_LOG_LEVEL=$${HOOKPROOF_LOG_LEVEL:-warn} \
 		exec $(STATE)/hookproof all --demo
@@ -24,12 +24,14 @@ $(STATE)/secret:
 	@mkdir -p $(STATE) && umask 077 && head -c 24 /dev/urandom | base64 > $@
 
 .PHONY: test
-test: build vet gosec race vectors fuzz-short ## The whole gate: build, vet, staticcheck, gosec, race tests, import rules, vectors, a little fuzzing.
+test: build vet gosec race vectors chaos-short fuzz-short ## The whole gate: build, vet, staticcheck, gosec, race tests, import rules, vectors, some faults, a little fuzzing.
 
 .PHONY: build
 build: ## Build everything, the test build with failpoints included.
 	$(GO) build ./...
 	$(GO) build -tags failpoint -o /dev/null ./pkg/cmd/hookproof
+
+PLANTED := planted_claim_first,planted_anonymous_claim,planted_ack_first,planted_no_msg_id,planted_wall_clock,planted_reserialised_body,planted_raw_headers,planted_discard_old
 
 .PHONY: vet
 vet: ## gofmt, go vet, staticcheck, and that go.mod is tidy.
@@ -37,9 +39,9 @@ vet: ## gofmt, go vet, staticcheck, and that go.mod is tidy.
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	$(GO) vet -tags failpoint ./...
+	$(GO) vet -tags failpoint,$(PLANTED) ./...
 	$(GO) tool staticcheck ./...
-	cd deploy/tools/bench && $(GO) mod tidy -diff && $(GO) vet ./...
-	cd deploy/tools/hostile && $(GO) mod tidy -diff && $(GO) vet ./...
+	for m in deploy/tools/bench deploy/tools/chaos deploy/tools/hostile deploy/examples/consumer-go; do (cd $$m && $(GO) mod tidy -diff && $(GO) vet ./...) || exit 1; done
 
 # G101 takes names for credentials, G117 a reference to a secret for one; G304 objects to files that an operator names;
 # G404 to pauses that are drawn by chance. What only tests import is left out.
@@ -88,6 +90,15 @@ image: ## Build the container image as .hookproof/hookproof.tar, for docker load
 	@mkdir -p $(STATE)
 	cd deploy/tools/image && $(GO) run . -source $(CURDIR) -platforms linux/$$($(GO) env GOARCH) -tag local -archive $(CURDIR)/$(STATE)/hookproof.tar
 
+.PHONY: image-push
+image-push: ## Build the image for amd64 and arm64 and push it to IMAGE, as docker login lets you. It prints the digest.
+	@test -n "$(IMAGE)" || { echo "IMAGE says where to: make image-push IMAGE=registry.example.com/team/hookproof"; exit 1; }
+	cd deploy/tools/image && $(GO) run . -source $(CURDIR) -push $(IMAGE)
+
+.PHONY: release
+release: ## Build the archives of a release, on a tag, into .hookproof/dist, and publish them where GITHUB_TOKEN is set.
+	$(GO) run github.com/goreleaser/goreleaser/v2@v2.14.3 release --config deploy/goreleaser.yaml --clean $(if $(GITHUB_TOKEN),,--skip=publish,announce)
+
 .PHONY: compose
 compose: image ## Start everything of production on this machine, with Docker Compose.
 	docker load --input $(STATE)/hookproof.tar
@@ -132,7 +143,7 @@ chaos: ## Inject every fault into real processes, on one server and on three, an
 
 .PHONY: chaos-short
 chaos-short: ## Three of the faults, with the tests of the checker itself.
-	cd deploy/tools/chaos && $(GO) vet ./... && $(GO) test . ./check ./history && $(GO) run . -scenario short -seed $(SEED)
+	cd deploy/tools/chaos && $(GO) test . ./check ./history && $(GO) run . -scenario short -seed $(SEED)
 
 .PHONY: chaos-planted
 chaos-planted: ## Plant eight bugs, one after the other, and let the fault suite find each. About 4 minutes.

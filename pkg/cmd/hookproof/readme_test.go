@@ -63,6 +63,46 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestMakeTargets looks for every make target that a page or a file beside it names.
+func TestMakeTargets(t *testing.T) {
+	makefile, err := os.ReadFile("../../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("(?m)(?:`|^    |where |: )make ([a-z][a-z-]*)")
+	n := 0
+	check := func(path string) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(string(makefile), "\n"+m[1]+":") {
+				t.Errorf("%s names make %s, which the Makefile does not have", path, m[1])
+			}
+			n++
+		}
+	}
+	check("../../../README.md")
+	err = filepath.WalkDir("../../../deploy", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "bin"):
+			return filepath.SkipDir
+		case strings.HasSuffix(path, ".md"), strings.HasSuffix(path, ".yaml"):
+			check(path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n < 20 {
+		t.Errorf("only %d were found", n)
+	}
+}
+
 // TestThreatModelNamesTests looks for every test that the threat model names.
 func TestThreatModelNamesTests(t *testing.T) {
 	model, err := os.ReadFile("../../../deploy/threat-model.md")
