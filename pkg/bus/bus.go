@@ -91,6 +91,8 @@ func (cfg Config) options(b *Bus) ([]nats.Option, error) {
 		nats.Name(cfg.Name), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.ReconnectWait(500 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, 500*time.Millisecond), nats.Timeout(5 * time.Second),
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
+		// Otherwise the same authorization error twice, as while keys are changed, would end the connection for good.
+		nats.IgnoreAuthErrorAbort(),
 		nats.ErrorHandler(b.onError), nats.DisconnectErrHandler(b.onDisconnect), nats.ReconnectHandler(b.onReconnect),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.why.Store(&err) }),
 	}
@@ -98,8 +100,7 @@ func (cfg Config) options(b *Bus) ([]nats.Option, error) {
 		opts = append(opts, nats.InProcessServer(cfg.InProcess.srv))
 	}
 	if cfg.Wait {
-		// Without the second, the same authorization error twice, as while keys are changed, would end the connection for good.
-		opts = append(opts, nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort())
+		opts = append(opts, nats.RetryOnFailedConnect(true))
 	}
 	if cfg.Creds != "" {
 		opts = append(opts, nats.UserCredentials(cfg.Creds))
