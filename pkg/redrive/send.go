@@ -16,6 +16,9 @@ import (
 const (
 	// publishTimeout bounds one publish.
 	publishTimeout = 10 * time.Second
+	// patience is how long an item is tried while the bus is away or changes its leader, and pause is between two tries.
+	patience = time.Minute
+	pause    = 500 * time.Millisecond
 	// fullest is how full UNVERIFIED may be before a redrive stops: the rest is for the senders.
 	fullest = 0.8
 	// lookEvery is after how many messages that is looked at.
@@ -45,8 +48,8 @@ type Options struct {
 	Done func(it Item, r Result) // called after each item; nil is not
 }
 
-// Send publishes the items of a plan in their order. It ends at the first error; what was sent by then stays sent, and a
-// new plan leaves it out.
+// Send publishes the items of a plan in their order. It waits for a bus that is away, and ends at any other error; what was
+// sent by then stays sent, and a new plan leaves it out.
 func (p *Plan) Send(ctx context.Context, b *bus.Bus, o Options) error {
 	limit := rate.NewLimiter(rate.Inf, 1)
 	if o.Rate > 0 {
@@ -68,7 +71,7 @@ func (p *Plan) Send(ctx context.Context, b *bus.Bus, o Options) error {
 			continue
 		}
 		it := p.Items[0]
-		r, err := send(ctx, b, it, o.By)
+		r, err := persist(ctx, b, it, o.By)
 		if err != nil {
 			return fmt.Errorf("%s: %w", it.ID, err)
 		}
@@ -86,6 +89,21 @@ func roomIn(ctx context.Context, b *bus.Bus) error {
 		err = fmt.Errorf("%w: %s is %.0f%% full", ErrBusy, bus.StreamUnverified, 100*s.Fill())
 	}
 	return err
+}
+
+// persist sends an item, trying again under the same id while the outcome is unknown.
+func persist(ctx context.Context, b *bus.Bus, it Item, by string) (Result, error) {
+	for end := time.Now().Add(patience); ; {
+		r, err := send(ctx, b, it, by)
+		if !errors.Is(err, bus.ErrUnavailable) || time.Now().After(end) {
+			return r, err
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 func send(ctx context.Context, b *bus.Bus, it Item, by string) (Result, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/bus/bustest"
 	"github.com/hookproof/hookproof/pkg/event"
 	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/redrive"
@@ -183,6 +184,30 @@ func TestRedriveInterrupted(t *testing.T) {
 			t.Errorf("%s is verified", id)
 		}
 	}
+}
+
+// TestRedriveCutOff cuts the redrive's link in its midst, and mends it.
+func TestRedriveCutOff(t *testing.T) {
+	r := newRig(t, bus.Topology{}, 1)
+	ids, forged, replayed := r.rejects(40, 5, 1)
+	w := newWire(t, r.server.URL())
+	b, err := bus.Connect(bus.Config{URL: "nats://" + w.Addr().String()}, bustest.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	n := 0
+	err = r.plan(mismatches).Send(t.Context(), b, redrive.Options{By: "alice", Done: func(redrive.Item, redrive.Result) {
+		if n++; n == 20 {
+			w.cut()
+			time.AfterFunc(time.Second, w.mend)
+		}
+	}})
+	if err != nil || n != 45 {
+		t.Fatalf("Send = %v after %d items, want all 45", err, n)
+	}
+	r.drained()
+	r.assertRedriven(ids, forged, replayed, 1)
 }
 
 // TestRedriveCopies redrives copies that were all rejected for the signature: one of them is the event.
