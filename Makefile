@@ -121,19 +121,50 @@ FLOOD ?= 10s
 flood: ## 50 forged requests for each honest one, with and without, and what honest ones notice. 2 minutes; longer by FLOOD (10s).
 	HOOKPROOF_FLOOD=$(FLOOD) $(GO) test -count=1 -timeout 60m -run 'TestForgedFlood' -v ./pkg/cmd/hookproof | grep -v level=
 
-BENCH_ROUNDS ?= 9
+BENCH_ROUNDS ?= 5
 BENCH_N      ?= 20000
 BENCH_CONNS  ?= 64
 BENCH_SIZE   ?= 1024
+BENCH_SUITES ?= default,latency,always,cluster
+BENCH_PLOTS  ?= $(STATE)/plots
 
-.PHONY: bench
-bench: ## Measure throughput, CPU and memory beside bare handlers. About 2 minutes; sizes by BENCH_ROUNDS, _N, _CONNS, _SIZE.
+BENCH := deploy/tools/bench/bin/bench -hookproof $(CURDIR)/deploy/tools/bench/bin/hookproof -nats-server $(CURDIR)/deploy/tools/bench/bin/nats-server
+
+.PHONY: bench-tools
+bench-tools:
 	@mkdir -p $(STATE)
 	$(GO) build -o deploy/tools/bench/bin/hookproof ./pkg/cmd/hookproof
 	cd deploy/tools/bench && $(GO) build -o bin/ . github.com/nats-io/nats-server/v2
-	deploy/tools/bench/bin/bench -hookproof $(CURDIR)/deploy/tools/bench/bin/hookproof -nats-server $(CURDIR)/deploy/tools/bench/bin/nats-server \
-		-rounds $(BENCH_ROUNDS) -n $(BENCH_N) -c $(BENCH_CONNS) -size $(BENCH_SIZE) -out $(STATE)/bench.json
-	@echo "Every round is in $(STATE)/bench.json."
+
+.PHONY: bench
+bench: bench-tools ## Measure throughput, latency, CPU and memory beside bare handlers, and draw them. About 8 minutes; sizes by BENCH_ROUNDS, _N, _CONNS, _SIZE, _SUITES.
+	$(BENCH) -suites $(BENCH_SUITES) -rounds $(BENCH_ROUNDS) -n $(BENCH_N) -c $(BENCH_CONNS) -size $(BENCH_SIZE) -out $(STATE)/bench.json -plots $(BENCH_PLOTS)
+	@echo "Every round is in $(STATE)/bench.json, the plots are in $(BENCH_PLOTS)."
+
+OLD ?= HEAD~1
+HOT := ./pkg/event ./pkg/signature ./verifier
+
+.PHONY: benchstat
+benchstat: ## Compare the hot functions with those of OLD (default HEAD~1). About 3 minutes.
+	@rm -rf $(STATE)/old && git worktree prune && git worktree add -q --detach $(STATE)/old $(OLD)
+	@for n in 1 2 3 4 5 6; do for tree in $(STATE)/old .; do \
+		(cd $$tree && $(GO) test -run '^$$' -bench . -benchtime 200ms $(HOT)) >> $(STATE)/$$(basename $$tree | sed 's/^\.$$/new/').bench; done; done
+	@git worktree remove --force $(STATE)/old
+	$(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da $(STATE)/old.bench $(STATE)/new.bench
+	@rm -f $(STATE)/old.bench $(STATE)/new.bench
+
+.PHONY: bench-long
+bench-long: bench-tools ## Measure what takes time: a constant rate, memory by keys, ids and backlog, the cost with many keys, and more verifiers. About 15 minutes.
+	$(BENCH) -sustain 60s -rate 10000
+	$(BENCH) -scaleout 40000
+	$(BENCH) -keys 3000000 -rounds 3
+	$(BENCH) -memory 1000000
+
+SOAK ?= 10m
+
+.PHONY: soak
+soak: bench-tools ## Send 4,000 events a second for SOAK (10m) and watch backlog and memory.
+	$(BENCH) -sustain $(SOAK) -rate 4000
 
 SEED ?= 1
 

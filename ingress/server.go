@@ -220,8 +220,10 @@ func (s *Server) bodyLimit(rt route.Route) int64 {
 
 // store stores a message, trying again under the same id while the outcome is unknown and the deadline allows.
 func (s *Server) store(ctx context.Context, m *nats.Msg, deadline time.Time) error {
+	publish := s.stream.Publish
 	for {
-		_, err := s.stream.Publish(ctx, m, min(storeAttempt, time.Until(deadline)))
+		_, err := publish(ctx, m, min(storeAttempt, time.Until(deadline)))
+		publish = s.stream.PublishAgain
 		if err == nil || !errors.Is(err, bus.ErrUnavailable) {
 			return err
 		}

@@ -96,15 +96,31 @@ func (b *Bus) NewPublisher(commit Commit) *Publisher {
 }
 
 // Publish stores a message and returns once it is stored, within the time given. Errors are those of Bus.Publish. The sequence of the
-// acknowledgement is 0, and a duplicate may go unnoticed, where the message was acknowledged with others. The message must not be
-// changed afterwards; its reply subject is not used.
+// acknowledgement is 0 where the message was acknowledged with others. The message must not be changed afterwards; its reply
+// subject is not used. One whose id was published before must go by PublishAgain.
 func (p *Publisher) Publish(ctx context.Context, m *nats.Msg, within time.Duration) (Ack, error) {
+	return p.publish(ctx, m, within, false)
+}
+
+// PublishAgain is Publish for a message that may have been published before, without a word of what became of it. It goes
+// by itself: in a group nats-server 2.15 passes over a message whose id it knows and counts it as stored, also while the
+// first copy only waits to be replicated, as for ever on a leader that has lost its majority.
+func (p *Publisher) PublishAgain(ctx context.Context, m *nats.Msg, within time.Duration) (Ack, error) {
+	return p.publish(ctx, m, within, true)
+}
+
+func (p *Publisher) publish(ctx context.Context, m *nats.Msg, within time.Duration, again bool) (Ack, error) {
 	w := waits.Get().(*wait)
 	w.timer.Reset(within)
 	e := &pending{msg: m, done: w.done}
 	p.mu.Lock()
-	p.waiting = append(p.waiting, e)
-	g := p.next()
+	var g *group
+	if again {
+		g = p.opened(&group{members: []*pending{e}})
+	} else {
+		p.waiting = append(p.waiting, e)
+		g = p.next()
+	}
 	p.mu.Unlock()
 	p.send(g)
 	select {

@@ -311,3 +311,42 @@ func TestClaimsInGroups(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// What may have been published before goes by itself, whatever else is on its way.
+func TestPublishAgainGoesAlone(t *testing.T) {
+	b, srv := bustest.New(t, bus.Topology{})
+	nc := connect(t, srv.URL())
+	grouped := map[string]bool{}
+	sub, err := nc.SubscribeSync("unverified.genesys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := b.NewPublisher(bus.CommitFast)
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			publish, id := p.Publish, fmt.Sprintf("first-%d", i)
+			if i%2 == 1 {
+				publish, id = p.PublishAgain, fmt.Sprintf("again-%d", i)
+			}
+			if _, err := publish(t.Context(), message("unverified.genesys", id, id+" x"), patience); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for range 200 {
+		m, err := sub.NextMsg(patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, _, _ := strings.Cut(m.Header.Get("Nats-Msg-Id"), "-")
+		grouped[kind] = grouped[kind] || strings.HasSuffix(m.Reply, ".$FI")
+	}
+	if !grouped["first"] || grouped["again"] {
+		t.Errorf("went in groups: %v, want the first ones only", grouped)
+	}
+	if n := len(stored(t, b)); n != 200 {
+		t.Errorf("%d messages are stored, want 200", n)
+	}
+}

@@ -32,6 +32,11 @@ func start(name, dir string, env []string, argv ...string) (*process, error) {
 	}
 	defer f.Close()
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
+	for _, name := range []string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS"} { // to try what they do
+		if v, set := os.LookupEnv(name); set {
+			p.cmd.Env = append(p.cmd.Env, name+"="+v)
+		}
+	}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir = nil, f, dir
 	return p, p.cmd.Start()
 }

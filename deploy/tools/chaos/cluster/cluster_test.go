@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hookproof/hookproof/deploy/tools/chaos/cluster"
+	"github.com/hookproof/hookproof/pkg/bus"
 )
 
 // builtServer is the nats-server of all tests.
@@ -191,6 +194,50 @@ func TestPartition(t *testing.T) {
 		if err := publish(leader); err != nil {
 			t.Errorf("%s, healed: %v", fault.name, err)
 		}
+	}
+}
+
+// TestPublishAgain publishes to a leader that has lost its majority, and again once that timed out: no message may count as
+// stored. In a group it would, which is what PublishAgain is for.
+func TestPublishAgain(t *testing.T) {
+	t.Parallel()
+	c := start(t, cluster.Options{Nodes: 3})
+	js := connect(t, c.URL())
+	_, err := js.CreateStream(within(t, 30*time.Second), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Replicas: 3, AllowBatchPublish: true})
+	try(t, err)
+	leader, err := c.WaitLeader(within(t, 30*time.Second), "S")
+	try(t, err)
+	b, err := bus.Connect(bus.Config{URL: c.NodeURL(leader)}, slog.New(slog.DiscardHandler))
+	try(t, err)
+	t.Cleanup(b.Close)
+	p := b.NewPublisher(bus.CommitFast)
+	atOnce := func(run string, publish func(context.Context, *nats.Msg, time.Duration) (bus.Ack, error)) (stored int64) {
+		var all sync.WaitGroup
+		var n atomic.Int64
+		for i := range 16 {
+			all.Go(func() {
+				m := &nats.Msg{Subject: "s", Data: []byte("x"), Header: nats.Header{"Nats-Msg-Id": {fmt.Sprint(run, i)}}}
+				if _, err := publish(t.Context(), m, time.Second); err == nil {
+					n.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		return n.Load()
+	}
+	if n := atOnce("before", p.Publish); n != 16 {
+		t.Fatalf("%d of 16 stored before", n)
+	}
+	try(t, c.Around(leader).HalfOpen())
+	if n := atOnce("cut off", p.Publish); n != 0 {
+		t.Fatalf("a leader without majority acknowledged %d messages", n)
+	}
+	time.Sleep(3 * time.Second) // until the publisher has given the groups up
+	if n := atOnce("cut off", p.PublishAgain); n != 0 {
+		t.Errorf("published again, %d messages count as stored", n)
+	}
+	if n := atOnce("cut off", p.Publish); n == 0 {
+		t.Error("nats-server no longer counts what is on its way as stored: PublishAgain is not needed any more")
 	}
 }
 
