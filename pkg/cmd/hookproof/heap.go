@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// heapRoom is how much a small heap may grow before it is collected. A role lives in a few MiB and makes garbage with
-	// every request, so that by Go's default it would collect many times a second.
-	heapRoom = 64 << 20
-	// goDefault is Go's own growth in percent of the live heap, which is right for a large one.
-	goDefault = 100
+	// leastRoom is how much any heap may grow before it is collected. A role lives in a few MiB and makes garbage with every
+	// request, so that by Go's default it would collect many times a second.
+	leastRoom = 64 << 20
+	// mostRoom is how much a heap may grow at most beyond Go's default, which is by as much as lives. One that has room for
+	// twice of what lives is collected a third less often.
+	mostRoom = 512 << 20
 )
 
-// keepHeapRoom gives the heap at least heapRoom to grow, whatever lives in it. A heap larger than that, as of an embedded
-// server with many replay keys, is collected as Go does by default. GOGC in the environment overrides it.
+// keepHeapRoom gives the heap more room to grow than Go does by default. GOGC in the environment overrides it.
 func keepHeapRoom(lookupEnv func(string) (string, bool)) {
 	if _, set := lookupEnv("GOGC"); !set {
 		tuneHeap()
@@ -31,8 +31,10 @@ func tuneHeap() {
 	runtime.SetFinalizer(&struct{ _ [16]byte }{}, func(*struct{ _ [16]byte }) { tuneHeap() })
 }
 
-// heapGrowth returns the percentage by which a heap may grow of which so many bytes live. The live heap counts as 4 MiB at
-// least, which is the smallest that Go collects.
+// heapGrowth returns the percentage by which a heap may grow of which so many bytes live: by twice of that, at least by
+// leastRoom, and beyond mostRoom as Go does. The live heap counts as 4 MiB at least, which is the smallest that Go collects.
 func heapGrowth(live uint64) int {
-	return int(max(goDefault, heapRoom*100/max(live, 4<<20))) // #nosec G115 -- 1600 at most
+	live = max(live, 4<<20)
+	room := max(leastRoom, live, min(2*live, mostRoom))
+	return int(room * 100 / live) // #nosec G115 -- 1600 at most
 }
