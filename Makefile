@@ -163,8 +163,8 @@ bench-long: bench-tools ## Measure what takes time: a constant rate, memory by k
 SOAK ?= 10m
 
 .PHONY: soak
-soak: bench-tools ## Send 4,000 events a second for SOAK (10m) and watch backlog and memory.
-	$(BENCH) -sustain $(SOAK) -rate 4000
+soak: bench-tools ## Send 2,000 events a second to roles apart for SOAK (10m) and watch backlog and memory.
+	$(BENCH) -sustain $(SOAK) -rate 2000 -apart
 
 SEED ?= 1
 

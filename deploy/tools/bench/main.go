@@ -38,7 +38,8 @@ func main() {
 	flag.StringVar(&o.plots, "plots", "", "directory where plots are drawn as SVG; none unless set")
 	flag.StringVar(&o.profiles, "profiles", "", "directory for profiles of CPU and allocations of each hookproof process; none unless set")
 	flag.StringVar(&o.only, "only", "", "measure only the targets whose name contains this")
-	during := flag.Duration("sustain", 0, "instead: send a constant rate to hookproof all for so long")
+	during := flag.Duration("sustain", 0, "instead: send a constant rate to a pipeline for so long")
+	apart := flag.Bool("apart", false, "with -sustain: ingress, verifier and nats-server as processes of their own")
 	rate := flag.Int("rate", 10000, "requests a second, with -sustain")
 	held := flag.Int("memory", 0, "instead: measure the memory of nats-server for so many keys, ids and messages")
 	backlog := flag.Int("scaleout", 0, "instead: work off a backlog of so many with 1, 2 and 4 verifiers, each behind a slow link")
@@ -55,7 +56,7 @@ func main() {
 	case *serve != "":
 		err = serveBare(ctx, *serve, *listen, *nats, *replicas)
 	case *during > 0:
-		err = sustain(ctx, o, *rate, *during)
+		err = sustain(ctx, o, *rate, *during, *apart)
 	case *held > 0:
 		err = memory(ctx, o, *held)
 	case *keys > 0:

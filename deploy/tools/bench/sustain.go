@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -12,11 +13,11 @@ import (
 )
 
 // chunk is how many requests are signed at a time, so that signing does not stand in memory for minutes.
-const chunk = 20000
+const chunk = 50000
 
-// sustain sends a constant rate to a pipeline in one process for a while, and prints what it had to hold. The backlog and the memory
-// of its end, against those of its middle, say whether either grows.
-func sustain(ctx context.Context, o options, rate int, during time.Duration) error {
+// sustain sends a constant rate to a pipeline for a while, in one process or apart, and prints what it had to hold. The
+// backlog and the memory of its end, against those of its middle, say whether either grows.
+func sustain(ctx context.Context, o options, rate int, during time.Duration, apart bool) error {
 	dir, err := os.MkdirTemp("", "hookproof-sustain-")
 	if err != nil {
 		return err
@@ -27,7 +28,12 @@ func sustain(ctx context.Context, o options, rate int, during time.Duration) err
 		return err
 	}
 	defer b.close()
-	if err := b.all(); err != nil {
+	if apart {
+		err = b.pool("verifier")
+	} else {
+		err = b.all()
+	}
+	if err != nil {
 		return err
 	}
 	nc, err := nats.Connect(b.url)
@@ -43,10 +49,22 @@ func sustain(ctx context.Context, o options, rate int, during time.Duration) err
 	if err != nil {
 		return err
 	}
+	chunks, signing := make(chan [][]byte), make(chan struct{})
+	defer close(signing)
+	go func() { // signs while the chunk before is on its way
+		for {
+			select {
+			case chunks <- signedRequests(chunk, o.size, b.addr, webhookSecret):
+			case <-signing:
+				return
+			}
+		}
+	}()
+	next := <-chunks
 	began, sent := time.Now(), 0
 	fmt.Println("| after s | sent | verified | backlog | p99 capture ms | RSS MiB |\n|---|---|---|---|---|---|")
-	for time.Since(began) < during {
-		l, err := send(b.addr, signedRequests(chunk, o.size, b.addr, webhookSecret), o.conns, rate)
+	for ; time.Since(began) < during; next = <-chunks {
+		l, err := send(b.addr, next, o.conns, rate)
 		if err != nil {
 			return err
 		}
@@ -55,11 +73,11 @@ func sustain(ctx context.Context, o options, rate int, during time.Duration) err
 		if err != nil {
 			return err
 		}
-		memory, err := b.processes[0].status("VmRSS:")
+		memory, err := b.resident()
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %.0f | %d | %d | %d | %.1f | %.0f |\n", time.Since(began).Seconds(), sent, verified, unverified, ms(quantile(l.took, 99)), memory)
+		fmt.Printf("| %.0f | %d | %d | %d | %.1f | %s |\n", time.Since(began).Seconds(), sent, verified, unverified, ms(quantile(l.took, 99)), memory)
 	}
 	elapsed := time.Since(began)
 	for verified := uint64(0); verified < uint64(sent); {
@@ -76,8 +94,28 @@ func sustain(ctx context.Context, o options, rate int, during time.Duration) err
 		return err
 	}
 	fmt.Printf("%d events in %.1f s, %.0f/s, verified %.1f s after the last answer; CPU %.2f s per 10,000\n", sent, elapsed.Seconds(),
-		float64(sent)/elapsed.Seconds(), (time.Since(began) - elapsed).Seconds(), (after["all"]-before["all"])/float64(sent)*10000)
+		float64(sent)/elapsed.Seconds(), (time.Since(began) - elapsed).Seconds(), (sum(after)-sum(before))/float64(sent)*10000)
 	return nil
+}
+
+// resident lists the memory of each process.
+func (b *bench) resident() (string, error) {
+	var all []string
+	for _, p := range b.processes {
+		mib, err := p.status("VmRSS:")
+		if err != nil {
+			return "", err
+		}
+		all = append(all, fmt.Sprintf("%s %.0f", p.name, mib))
+	}
+	return strings.Join(all, ", "), nil
+}
+
+func sum(seconds map[string]float64) (all float64) {
+	for _, s := range seconds {
+		all += s
+	}
+	return all
 }
 
 // depths returns how many messages wait, and how many are verified.
