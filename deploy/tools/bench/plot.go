@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// draw draws, of each suite that was measured, a bar for each target: CPU by process, and throughput.
+// draw draws, of each suite that was measured, a bar for each target: CPU by process, and throughput where it was not given.
 func draw(dir string, all []round) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -25,12 +25,15 @@ func draw(dir string, all []round) error {
 				c.parts = append(c.parts, part{name, median(values(rs, func(r round) float64 { return r.CPU[name] }))})
 			}
 			cpu = append(cpu, c)
+			if t.rate > 0 {
+				continue // its throughput was chosen
+			}
 			rate = append(rate, bar{label: t.name, format: "%.0f", parts: []part{{"", median(values(rs, func(r round) float64 { return r.Rate }))}}})
 		}
 		for name, plot := range map[string]string{
 			"cpu": chart("CPU seconds per 10,000 requests; less is better", cpu), "throughput": chart("Requests per second; more is better", rate),
 		} {
-			if len(cpu) == 0 {
+			if len(cpu) == 0 || name == "throughput" && len(rate) == 0 {
 				continue
 			}
 			if err := os.WriteFile(filepath.Join(dir, s.name+"-"+name+".svg"), []byte(plot), 0o644); err != nil {
