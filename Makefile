@@ -146,7 +146,7 @@ HOT := ./pkg/event ./pkg/signature ./verifier
 
 .PHONY: benchstat
 benchstat: ## Compare the hot functions with those of OLD (default HEAD~1). About 3 minutes.
-	@rm -rf $(STATE)/old && git worktree prune && git worktree add -q --detach $(STATE)/old $(OLD)
+	@rm -rf $(STATE)/old $(STATE)/old.bench $(STATE)/new.bench && git worktree prune && git worktree add -q --detach $(STATE)/old $(OLD)
 	@for n in 1 2 3 4 5 6; do for tree in $(STATE)/old .; do \
 		(cd $$tree && $(GO) test -run '^$$' -bench . -benchtime 200ms $(HOT)) >> $(STATE)/$$(basename $$tree | sed 's/^\.$$/new/').bench; done; done
 	@git worktree remove --force $(STATE)/old

@@ -55,12 +55,21 @@ func (s *Server) HandlePrivate(pattern string, h http.Handler) {
 	}))
 }
 
-// MountProfiles adds the profiles of net/http/pprof under /debug/pprof/, as private. The command line is left out: it is
-// nobody's business but the operating system's.
+// MountProfiles adds the profiles of net/http/pprof under /debug/pprof/, as private, and not even for a link of another site:
+// to make one is work. The command line is left out: it is nobody's business but the operating system's.
 func (s *Server) MountProfiles() {
-	s.HandlePrivate("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
-	s.HandlePrivate("GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile))
-	s.HandlePrivate("GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace))
+	add := func(path string, h http.HandlerFunc) {
+		s.HandlePrivate("GET /debug/pprof/"+path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+				WriteJSON(w, http.StatusForbidden, map[string]string{"error": "foreign_origin", "message": "a page of another origin asked for this"})
+				return
+			}
+			h(w, r)
+		}))
+	}
+	add("", pprof.Index)
+	add("profile", pprof.Profile)
+	add("trace", pprof.Trace)
 }
 
 // authorized compares digests, so that the time taken tells nothing, the length included.

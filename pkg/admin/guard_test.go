@@ -121,6 +121,37 @@ func TestProfiles(t *testing.T) {
 			}
 		}
 	}
+	req := httptest.NewRequest(http.MethodGet, "http://localhost/debug/pprof/trace?seconds=60", nil)
+	req.SetBasicAuth("", adminToken)
+	for name, value := range map[string]string{"Site": "cross-site", "Mode": "navigate", "Dest": "document"} {
+		req.Header.Set("Sec-Fetch-"+name, value)
+	}
+	w := httptest.NewRecorder()
+	if s.ServeHTTP(w, req); w.Code != http.StatusForbidden {
+		t.Errorf("a link of another site began a trace: %d", w.Code)
+	}
+}
+
+// TestStopWhileProfiling stops while a trace is taken, which would take longer than a stop may.
+func TestStopWhileProfiling(t *testing.T) {
+	s := guarded(t, "")
+	s.MountProfiles()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx, l) }()
+	res, err := http.Get("http://" + l.Addr().String() + "/debug/pprof/trace?seconds=60")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("Run = %v", err)
+	}
 }
 
 // TestReadToken takes the line's end away and refuses what is too short, without telling it.

@@ -57,7 +57,7 @@ func (p *Plan) Send(ctx context.Context, b *bus.Bus, o Options) error {
 	}
 	for n := 0; len(p.Items) > 0; n++ {
 		if n%lookEvery == 0 {
-			if err := roomIn(ctx, b); err != nil {
+			if err := persist(ctx, func(bool) error { return roomIn(ctx, b) }); err != nil {
 				return err
 			}
 		}
@@ -65,13 +65,20 @@ func (p *Plan) Send(ctx context.Context, b *bus.Bus, o Options) error {
 			return err
 		}
 		if from := p.verified; time.Since(from) > recheck {
-			if err := p.dropVerified(ctx, b, from.Add(-clockMargin)); err != nil {
+			if err := persist(ctx, func(bool) error { return p.dropVerified(ctx, b, from.Add(-clockMargin)) }); err != nil {
 				return err
 			}
 			continue
 		}
 		it := p.Items[0]
-		r, err := persist(ctx, b, it, o.By)
+		var r Result
+		err := persist(ctx, func(again bool) (err error) {
+			r, err = send(ctx, b, it, o.By)
+			if again && r == Duplicate {
+				r = Sent // by the try before, whose acknowledgement was lost
+			}
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", it.ID, err)
 		}
@@ -91,16 +98,17 @@ func roomIn(ctx context.Context, b *bus.Bus) error {
 	return err
 }
 
-// persist sends an item, trying again under the same id while the outcome is unknown.
-func persist(ctx context.Context, b *bus.Bus, it Item, by string) (Result, error) {
-	for end := time.Now().Add(patience); ; {
-		r, err := send(ctx, b, it, by)
+// persist does something, again while the bus is away.
+func persist(ctx context.Context, do func(again bool) error) error {
+	end := time.Now().Add(patience)
+	for again := false; ; again = true {
+		err := do(again)
 		if !errors.Is(err, bus.ErrUnavailable) || time.Now().After(end) {
-			return r, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return ctx.Err()
 		case <-time.After(pause):
 		}
 	}

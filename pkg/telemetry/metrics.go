@@ -77,12 +77,12 @@ func (g Gauge) Register(m metric.Meter) {
 // must come from a closed set. The zero value is not usable; it is safe for concurrent use.
 type Labels[K comparable] struct {
 	build func(K) []attribute.KeyValue
-	mu    sync.Mutex                    // held while a set is added
-	sets  atomic.Pointer[map[K]*labels] // never changed, only replaced, so that reading costs nothing
+	mu    sync.Mutex                          // held while a set is added
+	sets  atomic.Pointer[map[K]*attributeSet] // never changed, only replaced, so that reading costs nothing
 }
 
-// labels is one attribute set, as counters and as histograms take it.
-type labels struct {
+// attributeSet is one set, as counters and as histograms take it.
+type attributeSet struct {
 	add    []metric.AddOption
 	record []metric.RecordOption
 }
@@ -90,7 +90,7 @@ type labels struct {
 // NewLabels returns labels that are built by the given function.
 func NewLabels[K comparable](build func(K) []attribute.KeyValue) *Labels[K] {
 	l := &Labels[K]{build: build}
-	l.sets.Store(&map[K]*labels{})
+	l.sets.Store(&map[K]*attributeSet{})
 	return l
 }
 
@@ -104,14 +104,14 @@ func (l *Labels[K]) Record(ctx context.Context, h metric.Float64Histogram, d tim
 	h.Record(ctx, d.Seconds(), l.of(key).record...)
 }
 
-func (l *Labels[K]) of(key K) *labels {
+func (l *Labels[K]) of(key K) *attributeSet {
 	if set, ok := (*l.sets.Load())[key]; ok {
 		return set
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	with := metric.WithAttributeSet(attribute.NewSet(l.build(key)...))
-	set := &labels{[]metric.AddOption{with}, []metric.RecordOption{with}}
+	set := &attributeSet{[]metric.AddOption{with}, []metric.RecordOption{with}}
 	sets := maps.Clone(*l.sets.Load())
 	sets[key] = set
 	l.sets.Store(&sets)

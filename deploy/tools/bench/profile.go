@@ -19,6 +19,9 @@ func (b *bench) profile() (wait func() error) {
 	if b.o.profiles == "" {
 		return func() error { return nil }
 	}
+	if err := os.MkdirAll(b.o.profiles, 0o755); err != nil {
+		return func() error { return err }
+	}
 	var all sync.WaitGroup
 	errs := make([]error, len(b.processes))
 	for i, p := range b.processes {

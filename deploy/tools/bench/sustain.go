@@ -12,8 +12,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// chunk is how many requests are signed at a time, so that signing does not stand in memory for minutes.
-const chunk = 50000
+// mostSigned is how many requests are signed at a time, so that they stand in memory for seconds and not for minutes, in
+// which their timestamps would expire.
+const mostSigned = 50000
 
 // sustain sends a constant rate to a pipeline for a while, in one process or apart, and prints what it had to hold. The
 // backlog and the memory of its end, against those of its middle, say whether either grows.
@@ -49,6 +50,7 @@ func sustain(ctx context.Context, o options, rate int, during time.Duration, apa
 	if err != nil {
 		return err
 	}
+	chunk := min(mostSigned, 20*rate)
 	chunks, signing := make(chan [][]byte), make(chan struct{})
 	defer close(signing)
 	go func() { // signs while the chunk before is on its way

@@ -10,8 +10,8 @@ const (
 	// leastRoom is how much any heap may grow before it is collected. A role lives in a few MiB and makes garbage with every
 	// request, so that by Go's default it would collect many times a second.
 	leastRoom = 64 << 20
-	// mostRoom is how much a heap may grow at most beyond Go's default, which is by as much as lives. One that has room for
-	// twice of what lives is collected a third less often.
+	// mostRoom is up to where a heap may grow by twice of what lives, and is collected half as often as by Go's default. A
+	// larger one grows by as much as lives.
 	mostRoom = 512 << 20
 )
 

@@ -38,7 +38,7 @@ func runInside(t *testing.T, env []string, asUser bool) error {
 	cmd.Env = append(append(os.Environ(), insideVariable+"=1"), env...)
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
 	cmd.WaitDelay = 30 * time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	if asUser {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
@@ -55,11 +55,28 @@ func inside() bool { return os.Getenv(insideVariable) != "" }
 // netns is the command of that name: it brings the loopback of its network up, and becomes the command that it is given.
 func netns() {
 	err := loopbackUp()
+	if hosts := os.Getenv(hostsVariable); err == nil && hosts != "" {
+		err = replaceHosts(hosts)
+	}
 	if err == nil {
 		err = syscall.Exec(os.Args[1], os.Args[1:], os.Environ())
 	}
 	fmt.Fprintln(os.Stderr, "netns:", err)
 	os.Exit(1)
+}
+
+// hostsVariable names a file that stands for /etc/hosts inside.
+const hostsVariable = "HOOKPROOF_TEST_HOSTS"
+
+// replaceHosts puts a file in the place of /etc/hosts, for these namespaces alone.
+func replaceHosts(path string) error {
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("mounts of its own: %w", err)
+	}
+	if err := syscall.Mount(path, "/etc/hosts", "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("/etc/hosts: %w", err)
+	}
+	return nil
 }
 
 // loopbackUp does what "ip link set lo up" does: see netdevice(7).

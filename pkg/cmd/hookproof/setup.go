@@ -11,8 +11,8 @@ import (
 
 // Server memory that a key and a message id take, measured on nats-server 2.15.
 const (
-	bytesPerKey = 350
-	bytesPerID  = 145
+	bytesPerKey = 440
+	bytesPerID  = 260
 )
 
 type setupCmd struct {
