@@ -94,7 +94,11 @@ func runs(t *testing.T, pod corev1.PodSpec, stand map[string]string) {
 			}
 			value = own
 		}
-		if e.ValueFrom != nil {
+		switch {
+		case e.ValueFrom == nil:
+		case e.ValueFrom.ResourceFieldRef != nil: // a number of bytes
+			value = "536870912"
+		default:
 			value = "from a Secret"
 		}
 		cmd.Env = append(cmd.Env, e.Name+"="+value)

@@ -64,7 +64,7 @@ var notFlags = map[string]*regexp.Regexp{
 	"ingress":     regexp.MustCompile(`^(OTEL_[A-Z_]+|GOGC|GOMEMLIMIT|GOMAXPROCS)$`),
 	"verifier":    regexp.MustCompile(`^(OTEL_[A-Z_]+|GOGC|GOMEMLIMIT|GOMAXPROCS|WEBHOOK_SECRET|HOOKPROOF_SECRET_[A-Z0-9_]+)$`),
 	"provisioner": regexp.MustCompile(`^(OTEL_[A-Z_]+|GOGC|GOMEMLIMIT|GOMAXPROCS|WEBHOOK_SECRET|HOOKPROOF_SECRET_[A-Z0-9_]+|GENESYS_CLIENT_(ID|SECRET))$`),
-	"setup":       regexp.MustCompile(`^OTEL_[A-Z_]+$`),
+	"setup":       regexp.MustCompile(`^(OTEL_[A-Z_]+|GOMEMLIMIT)$`),
 	"all":         regexp.MustCompile(`^(OTEL_[A-Z_]+|GOGC|GOMEMLIMIT|GOMAXPROCS|WEBHOOK_SECRET|HOOKPROOF_SECRET_[A-Z0-9_]+|GENESYS_CLIENT_(ID|SECRET))$`),
 }
 
