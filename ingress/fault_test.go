@@ -2,14 +2,17 @@ package ingress_test
 
 import (
 	"bytes"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/route"
@@ -37,6 +40,60 @@ func TestBusDown(t *testing.T) {
 	}
 	if r.in.Storing(t.Context()) == nil {
 		t.Error("Storing = nil after a request that could not be stored")
+	}
+}
+
+// TestTriedAgain has nobody store the first tries of requests that come at once: the next ones have to go each by itself,
+// because in a group the server may take what it has heard of for stored.
+func TestTriedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, quick(), bus.Topology{}, route.Route{Webhook: "genesys"})
+	nc, err := nats.Connect(r.srv.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), bus.StreamUnverified); err != nil {
+		t.Fatal(err)
+	}
+	sub, err := nc.SubscribeSync("unverified.genesys") // with it nobody says that there is no stream
+	if err != nil {
+		t.Fatal(err)
+	}
+	const requests = 20
+	answers := make(chan answer, requests)
+	for range requests {
+		go func() { answers <- r.post("genesys", nil, "{}") }()
+	}
+	tries := map[string]int{}
+	for range requests {
+		m, err := sub.NextMsg(patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tries[m.Header.Get("Nats-Msg-Id")]++
+	}
+	if err := r.bus.Setup(t.Context(), bus.Topology{}, r.srv); err != nil {
+		t.Fatal(err)
+	}
+	for range requests {
+		(<-answers).want(t, "tried again", 200, "", "")
+	}
+	for m, err := sub.NextMsg(time.Millisecond); err == nil; m, err = sub.NextMsg(time.Millisecond) {
+		id := m.Header.Get("Nats-Msg-Id")
+		if tries[id]++; tries[id] > 1 && strings.HasSuffix(m.Reply, ".$FI") {
+			t.Errorf("try %d of %s goes in a group", tries[id], id)
+		}
+	}
+	if again := slices.Max(slices.Collect(maps.Values(tries))); again < 2 {
+		t.Error("nothing was sent again")
+	}
+	if got := r.stored(); got != requests {
+		t.Errorf("%d messages are stored, want %d", got, requests)
 	}
 }
 

@@ -198,52 +198,6 @@ func TestProbeBuffer(t *testing.T) {
 	}
 }
 
-// TestKeysChanged takes a connected client's password away for longer than nats.go would try by itself, and gives it back.
-func TestKeysChanged(t *testing.T) {
-	opts := &server.Options{Host: "127.0.0.1", Port: -1, Username: "ingress", Password: "right", NoSigs: true, NoLog: true}
-	srv, err := server.NewServer(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(patience) {
-		t.Fatal("the server did not start")
-	}
-	cfg := bus.Config{URL: srv.ClientURL(), User: "ingress", Password: "another"}
-	if _, err := bus.Connect(cfg, bustest.Log(t)); err == nil {
-		t.Fatal("Connect with a wrong password = nil")
-	}
-	cfg.Password = "right"
-	b, err := bus.Connect(cfg, bustest.Log(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	reload := func(password string) {
-		t.Helper()
-		changed := opts.Clone()
-		changed.Port, changed.Password = srv.Addr().(*net.TCPAddr).Port, password
-		if err := srv.ReloadOptions(changed); err != nil {
-			t.Fatal(err)
-		}
-	}
-	reload("another")
-	time.Sleep(3 * time.Second) // five tries: at the second nats.go gives up by default
-	if err := b.Ready(t.Context()); err == nil {
-		t.Fatal("Ready with a wrong password = nil")
-	}
-	reload("right")
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if err = b.Ready(t.Context()); err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("Ready with the right password = %v", err)
-		}
-	}
-}
-
 // TestWait connects to a server that is not there yet, and then does not accept the password for longer than nats.go would
 // try by itself.
 func TestWait(t *testing.T) {
