@@ -61,6 +61,9 @@ func TestTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	sub, err := nc.SubscribeSync("unverified.genesys") // with it nobody says that there is no stream
+	if err == nil {
+		err = nc.Flush()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
