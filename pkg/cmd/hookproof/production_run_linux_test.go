@@ -175,7 +175,7 @@ func (s *site) startRoles() {
 		s.run(role, append(s.unitEnv(role), more...), "hookproof", role)
 	}
 	for _, admin := range []string{"9090", "9091", "9092"} {
-		await(s.t, "http://127.0.0.1:"+admin+"/readyz")
+		s.await("http://127.0.0.1:" + admin + "/readyz")
 	}
 }
 
@@ -229,19 +229,11 @@ func (s *site) startFront(at netip.Addr) {
 }
 
 // await waits until an address answers 200.
-func await(t *testing.T, address string) {
-	t.Helper()
-	var last string
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		res, err := http.Get(address)
-		if err != nil {
-			last = err.Error()
-			continue
-		}
-		last = res.Status
-		if _ = res.Body.Close(); res.StatusCode == http.StatusOK {
-			return
+func (s *site) await(address string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !there(nil, address); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s is not 200", address)
 		}
 	}
-	t.Fatalf("%s: %s", address, last)
 }
