@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	pollEvery  = 100 * time.Millisecond
+	pollEvery  = 50 * time.Millisecond
 	askTimeout = 2 * time.Second // of one question to one node
 )
 
@@ -31,7 +31,7 @@ func (c *Cluster) Healthy(ctx context.Context, i int) error {
 // WaitHealthy waits until every running node is healthy, is connected to every other, and names the same leader of the
 // cluster and of each stream, or until ctx ends.
 func (c *Cluster) WaitHealthy(ctx context.Context) error {
-	return poll(ctx, func() error {
+	return Poll(ctx, func() error {
 		var running []int
 		for i, n := range c.nodes {
 			if n.running() {
@@ -151,7 +151,7 @@ func (c *Cluster) Leader(ctx context.Context, stream string) (int, error) {
 
 // WaitLeader waits until a stream has a leader other than those named, or ctx ends.
 func (c *Cluster) WaitLeader(ctx context.Context, stream string, but ...int) (leader int, err error) {
-	err = poll(ctx, func() error {
+	err = Poll(ctx, func() error {
 		if leader, err = c.Leader(ctx, stream); err != nil {
 			return err
 		}
@@ -201,8 +201,8 @@ func (c *Cluster) leaderName(ctx context.Context, i int, stream string) (string,
 	return s.CachedInfo().Cluster.Leader, nil
 }
 
-// poll tries until it works or ctx ends; then the last error says why.
-func poll(ctx context.Context, try func() error) error {
+// Poll tries until it works or ctx ends; then the last error says why.
+func Poll(ctx context.Context, try func() error) error {
 	for {
 		err := try()
 		if err == nil {

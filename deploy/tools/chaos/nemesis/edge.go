@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hookproof/hookproof/deploy/tools/chaos/cluster"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/target"
 )
@@ -36,7 +37,7 @@ func edgeOutage(ctx context.Context, r *Rig) error {
 			return err
 		}
 		r.Struck("killed", r.Ingress.Name)
-		if err := target.Poll(ctx, func() error { return r.Ingress.Ready(ctx) }); err != nil {
+		if err := cluster.Poll(ctx, func() error { return r.Ingress.Ready(ctx) }); err != nil {
 			return fmt.Errorf("an ingress with a buffer and without a hub: %w", err)
 		}
 		before := r.accepted()
@@ -104,5 +105,5 @@ func (r *Rig) accepted() (n int) {
 
 // forwarded waits until an ingress with a buffer has nothing left in it. It needs an end of the load.
 func (r *Rig) forwarded(ctx context.Context) error {
-	return target.Poll(ctx, func() error { return r.Ingress.Says(ctx, `"buffer": "empty`) })
+	return cluster.Poll(ctx, func() error { return r.Ingress.Says(ctx, `"buffer": "empty`) })
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hookproof/hookproof/deploy/tools/chaos/cluster"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/target"
 )
@@ -122,7 +123,7 @@ func terminate(ctx context.Context, r *Rig) error {
 	for range 2 {
 		for _, p := range r.Roles() {
 			r.pause(ctx, 200*time.Millisecond, 600*time.Millisecond)
-			if err := target.Poll(ctx, func() error { return p.Ready(ctx) }); err != nil {
+			if err := cluster.Poll(ctx, func() error { return p.Ready(ctx) }); err != nil {
 				return err
 			}
 			if err := p.Term(); err != nil {

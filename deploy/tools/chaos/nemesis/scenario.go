@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/hookproof/hookproof/deploy/tools/chaos/cluster"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/load"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/target"
@@ -60,7 +61,7 @@ func (r *Rig) verifier() *target.Process { return r.Verifiers[r.Rng.IntN(len(r.V
 func (r *Rig) struck(ctx context.Context, before int, what string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	err := target.Poll(ctx, func() error {
+	err := cluster.Poll(ctx, func() error {
 		if r.rec.Faults() <= before {
 			return fmt.Errorf("%s was not reached", what)
 		}

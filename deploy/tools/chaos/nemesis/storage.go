@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hookproof/hookproof/deploy/tools/chaos/cluster"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/target"
 )
@@ -42,7 +43,7 @@ func fillUnverified(ctx context.Context, r *Rig) error {
 	if err != nil {
 		return err
 	}
-	err = target.Poll(ctx, func() error {
+	err = cluster.Poll(ctx, func() error {
 		s, err := r.Admin.State(ctx, target.Unverified)
 		if err == nil && s.Bytes < 90<<10 {
 			err = fmt.Errorf("UNVERIFIED holds %d bytes", s.Bytes)

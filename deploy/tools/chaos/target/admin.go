@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/hookproof/hookproof/deploy/tools/chaos/cluster"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
 )
 
@@ -127,7 +128,7 @@ func (a *Admin) Publish(ctx context.Context, m *nats.Msg) error {
 
 // retry tries until it works or ctx ends: whatever is broken just now, the administrator waits for it.
 func (a *Admin) retry(ctx context.Context, do func(ctx context.Context) error) error {
-	return Poll(ctx, func() error {
+	return cluster.Poll(ctx, func() error {
 		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
 		return do(attempt)
@@ -136,7 +137,7 @@ func (a *Admin) retry(ctx context.Context, do func(ctx context.Context) error) e
 
 // Drained waits until no captured request waits for a verdict.
 func (a *Admin) Drained(ctx context.Context) error {
-	return Poll(ctx, func() error {
+	return cluster.Poll(ctx, func() error {
 		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
 		s, err := a.JS.Stream(attempt, Unverified)

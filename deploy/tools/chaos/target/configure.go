@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hookproof/hookproof/deploy/tools/chaos/cluster"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/history"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/load"
 )
@@ -66,7 +67,7 @@ func (d *Deployment) NextSecret(w *load.Webhook) string {
 // Redrive sends what was rejected of a webhook through the verifiers again, by hookproof redrive, and again where that was
 // stopped half-way, as it asks for. That another redrive was faster with some of it is no error.
 func (d *Deployment) Redrive(ctx context.Context, w *load.Webhook, reason string) error {
-	return Poll(ctx, func() error { return d.redrive(ctx, w, reason) })
+	return cluster.Poll(ctx, func() error { return d.redrive(ctx, w, reason) })
 }
 
 func (d *Deployment) redrive(ctx context.Context, w *load.Webhook, reason string) error {

@@ -96,7 +96,7 @@ func (d *Deployment) start(ctx context.Context) error {
 		return err
 	}
 	// A server of a cluster that just started may call another offline.
-	if err := Poll(ctx, func() error { return d.Setup(ctx) }); err != nil {
+	if err := cluster.Poll(ctx, func() error { return d.Setup(ctx) }); err != nil {
 		return err
 	}
 	if d.Admin, err = NewAdmin(d.Cluster.URL()); err != nil {

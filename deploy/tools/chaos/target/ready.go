@@ -2,18 +2,19 @@ package target
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/hookproof/hookproof/deploy/tools/chaos/cluster"
 )
 
 // WaitReady waits until every role answers that it is ready.
 func (d *Deployment) WaitReady(ctx context.Context) error {
 	for _, p := range d.Roles() {
-		if err := Poll(ctx, func() error { return p.Ready(ctx) }); err != nil {
+		if err := cluster.Poll(ctx, func() error { return p.Ready(ctx) }); err != nil {
 			return fmt.Errorf("%s is not ready: %w", p.Name, err)
 		}
 	}
@@ -52,19 +53,4 @@ func (p *Process) readiness(ctx context.Context) (string, error) {
 		err = fmt.Errorf("%s: %s", res.Status, text)
 	}
 	return string(text), err
-}
-
-// Poll tries until it works or ctx ends; then the last error says why.
-func Poll(ctx context.Context, try func() error) error {
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }
