@@ -1,5 +1,5 @@
-// Package jsonpointer reads one string out of a JSON document by a JSON pointer (RFC 6901). It decodes only the levels on
-// the way and changes nothing.
+// Package jsonpointer reads one string out of a JSON document by a JSON pointer (RFC 6901). It looks the string up in
+// the bytes, without decoding anything else, because it runs for each event.
 package jsonpointer
 
 import (
@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrSyntax says that a text is not a JSON pointer.
@@ -27,40 +28,101 @@ func Check(pointer string) error {
 // String returns the string that pointer names in doc. It reports false when doc is not JSON, when nothing stands there,
 // or when it is not a string. Of duplicate keys the last one counts, as in encoding/json.
 func String(doc []byte, pointer string) (string, bool) {
-	if pointer == "" || pointer[0] != '/' {
+	if pointer == "" || pointer[0] != '/' || !json.Valid(doc) {
 		return "", false
 	}
-	at := json.RawMessage(doc)
+	at := skipSpace(doc)
 	for token := range strings.SplitSeq(pointer[1:], "/") {
-		next, ok := step(at, unescape.Replace(token))
-		if !ok {
+		if strings.Contains(token, "~") { // a Replacer copies whether or not it finds anything
+			token = unescape.Replace(token)
+		}
+		if at = step(at, token); at == nil {
 			return "", false
 		}
-		at = next
 	}
-	var s string
-	if at = bytes.TrimLeft(at, " \t\r\n"); len(at) == 0 || at[0] != '"' || json.Unmarshal(at, &s) != nil {
+	if at[0] != '"' {
 		return "", false
 	}
-	return s, true
+	return unquote(at[:end(at)]), true
 }
 
 // unescape undoes the two escapes; a Replacer goes from left to right, so ~01 becomes ~1.
 var unescape = strings.NewReplacer("~1", "/", "~0", "~")
 
-func step(doc json.RawMessage, token string) (json.RawMessage, bool) {
-	if bytes.HasPrefix(bytes.TrimLeft(doc, " \t\r\n"), []byte("[")) {
-		var list []json.RawMessage
-		i, err := strconv.Atoi(token)
-		if err != nil || json.Unmarshal(doc, &list) != nil || i < 0 || i >= len(list) || strconv.Itoa(i) != token {
-			return nil, false
+// step returns what a token names in the object or array that doc begins with, with what follows it, or nil. Everything
+// below relies on doc being valid.
+func step(doc []byte, token string) (found []byte) {
+	list := doc[0] == '['
+	if !list && doc[0] != '{' {
+		return nil
+	}
+	for doc, n := skipSpace(doc[1:]), 0; doc[0] != ']' && doc[0] != '}'; n++ {
+		named := false
+		if list {
+			named = strconv.Itoa(n) == token
+		} else {
+			key := end(doc)
+			named = is(doc[:key], token)
+			doc = skipSpace(skipSpace(doc[key:])[1:]) // the colon
 		}
-		return list[i], true
+		if named {
+			found = doc
+		}
+		if doc = skipSpace(doc[end(doc):]); doc[0] == ',' {
+			doc = skipSpace(doc[1:])
+		}
 	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal(doc, &object) != nil {
-		return nil, false
-	}
-	v, ok := object[token]
-	return v, ok
+	return found
 }
+
+// end returns how long the value is that doc begins with.
+func end(doc []byte) int {
+	depth := 0
+	for i := 0; i < len(doc); i++ {
+		switch doc[i] {
+		case '"':
+			for i++; doc[i] != '"'; i++ {
+				if doc[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth <= 1 {
+				return i + depth // the bracket is not part of a number or word before it
+			}
+			depth--
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(doc)
+}
+
+func skipSpace(doc []byte) []byte { return bytes.TrimLeft(doc, " \t\r\n") }
+
+// is reports whether a quoted text stands for s.
+func is(quoted []byte, s string) bool {
+	if plain(quoted) {
+		return string(quoted[1:len(quoted)-1]) == s
+	}
+	return unquote(quoted) == s
+}
+
+// unquote returns the text that a quoted one stands for, as encoding/json does.
+func unquote(quoted []byte) (s string) {
+	if plain(quoted) {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	_ = json.Unmarshal(quoted, &s) // it is valid
+	return s
+}
+
+// plain reports whether a quoted text stands for itself.
+func plain(quoted []byte) bool { return bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted) }

@@ -30,7 +30,8 @@ const (
 
 // Presented is what a request presents as signed.
 type Presented struct {
-	macs      []string // the encoded MACs, prefix removed
+	mac       string   // encoded, prefix removed; empty for none
+	more      []string // those that a list has beside it
 	timestamp string
 	id        string
 }
@@ -69,11 +70,15 @@ func (s Scheme) Read(h Values) (Presented, Fault) {
 		if !ok {
 			continue
 		}
-		if fault = s.form(mac); fault == NoFault {
-			p.macs = append(p.macs, mac)
+		switch fault = s.form(mac); {
+		case fault != NoFault:
+		case p.mac == "":
+			p.mac = mac
+		default:
+			p.more = append(p.more, mac)
 		}
 	}
-	if len(p.macs) > 0 {
+	if p.mac != "" {
 		return p, NoFault
 	}
 	return p, fault
@@ -134,8 +139,8 @@ func (s Scheme) Signed(key Key, p Presented, body []byte) bool {
 	var mac [sha256.Size]byte
 	var text [2 * sha256.Size]byte
 	want := s.appendEncoded(text[:0], s.sum(key, mac[:0], p, body))
-	found := 0
-	for _, m := range p.macs {
+	found := subtle.ConstantTimeCompare([]byte(p.mac), want)
+	for _, m := range p.more {
 		found |= subtle.ConstantTimeCompare([]byte(m), want)
 	}
 	return found == 1
