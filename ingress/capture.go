@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"net/http"
 	"net/netip"
+	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -74,8 +76,25 @@ func capture(r *http.Request, rt route.Route, client netip.Addr, body []byte) (*
 	if err != nil {
 		return nil, err
 	}
+	for name, values := range r.Header {
+		r.Header[name] = trimmed(values)
+	}
 	return &event.Request{
 		ID: id.String(), Webhook: rt.Webhook, ReceivedAt: failpoint.Now(), RemoteAddr: r.RemoteAddr, ClientIP: client,
 		Path: r.URL.RequestURI(), Header: event.CaptureHeader(r.Header, r.Host), Body: body,
 	}, nil
+}
+
+// trimmed returns values without the blanks around them, which are no part of a value (RFC 9110, section 5.5) and would not
+// pass the bus. Only a folded line leaves any.
+func trimmed(values []string) []string {
+	blank := func(v string) bool { return textproto.TrimString(v) != v }
+	if !slices.ContainsFunc(values, blank) {
+		return values
+	}
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = textproto.TrimString(v)
+	}
+	return out
 }

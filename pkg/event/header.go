@@ -3,7 +3,6 @@ package event
 import (
 	"net/http"
 	"net/textproto"
-	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -40,12 +39,12 @@ var notCaptured = map[string]bool{
 
 // CaptureHeader returns h as a message carries it: each header under the prefix, every value kept, without hop-by-hop
 // headers and without Authorization, Proxy-Authorization and Cookie. The host is kept as the header Host.
-// Slices of values are shared with h.
+// The slices of values are shared with h.
 func CaptureHeader(h http.Header, host string) Header {
 	out := make(Header, len(h)+9) // room for the host, for what Encode adds and for a traceparent
 	for name, values := range h {
 		if !notCaptured[name] {
-			out[prefixed(name)] = trimmed(values)
+			out[prefixed(name)] = values
 		}
 	}
 	for _, line := range h["Connection"] {
@@ -55,20 +54,6 @@ func CaptureHeader(h http.Header, host string) Header {
 	}
 	if host != "" {
 		out[httpPrefix+"Host"] = []string{host}
-	}
-	return out
-}
-
-// trimmed returns values without the blanks around them, which are no part of a value (RFC 9110, section 5.5) and would not
-// pass the bus. Only a folded line leaves any.
-func trimmed(values []string) []string {
-	blank := func(v string) bool { return textproto.TrimString(v) != v }
-	if !slices.ContainsFunc(values, blank) {
-		return values
-	}
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = textproto.TrimString(v)
 	}
 	return out
 }

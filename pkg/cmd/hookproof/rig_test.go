@@ -97,6 +97,11 @@ func newWatchedRig(t *testing.T, topology bus.Topology, w watched, verifiers int
 	}
 	r.url = "http://" + l.Addr().String() + "/webhooks/"
 	r.start(func(ctx context.Context) error { return in.Run(ctx, l) })
+	select {
+	case <-in.Loaded(): // before that it answers 503, and nobody sends to one that is not ready
+	case <-time.After(20 * time.Second):
+		t.Fatal("the routes were not loaded")
+	}
 	for range verifiers {
 		r.addVerifier(topology, w.verifier)
 	}
