@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"runtime"
@@ -88,7 +89,12 @@ func TestViewersAreBounded(t *testing.T) {
 		if _, err := c.Write([]byte("GET /console/events HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
 			t.Fatal(err)
 		}
-		deaf = append(deaf, c)
+		const accepted = "HTTP/1.1 200"
+		answer := make([]byte, len(accepted))
+		if _, err := io.ReadFull(c, answer); err != nil || string(answer) != accepted {
+			t.Fatalf("a viewer while there is room: %q, %v", answer, err)
+		}
+		deaf = append(deaf, c) // it reads no further
 	}
 	status := func() int {
 		req, err := http.NewRequest(http.MethodGet, d.url+"/console/events", nil)
@@ -105,7 +111,9 @@ func TestViewersAreBounded(t *testing.T) {
 		}
 		return res.StatusCode
 	}
-	eventually(t, "one too many refused", func() bool { return status() == http.StatusServiceUnavailable })
+	if got := status(); got != http.StatusServiceUnavailable {
+		t.Errorf("one too many = %d, want %d", got, http.StatusServiceUnavailable)
+	}
 	for range 200 {
 		d.reject("orders", event.MissingSignature, "")
 	}
