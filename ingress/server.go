@@ -46,7 +46,6 @@ type Config struct {
 	StrangerBurst  int            // default 100
 	TLSCert        string         // path of a PEM file; empty for plain HTTP
 	TLSKey         string
-	Commit         bus.Commit    // how what arrives together is stored; default bus.CommitFast
 	Drain          time.Duration // how long requests in flight may take once the server is told to stop; default 15 s
 	Meter          metric.Meter  // what requests are measured with; nil measures nothing
 
@@ -82,11 +81,8 @@ func New(cfg Config, b *bus.Bus, tracer trace.Tracer, log *slog.Logger) *Server 
 	if cfg.Drain <= 0 {
 		cfg.Drain = 15 * time.Second
 	}
-	if cfg.Commit == "" {
-		cfg.Commit = bus.CommitFast
-	}
 	routes := route.NewTable(cmp.Or(cfg.Hub, b), cfg.RouteCache, log)
-	return &Server{cfg: cfg, bus: b, stream: b.NewPublisher(cfg.Commit), log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
+	return &Server{cfg: cfg, bus: b, stream: b.NewPublisher(""), log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
 		observe: newObserver(tracer, cfg.Meter), publish: telemetry.NewPublishing(tracer, cfg.Meter),
 		routes: routes}
 }

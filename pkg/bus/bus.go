@@ -29,6 +29,10 @@ type Config struct {
 	Cert, Key   string // paths of a client certificate and its key
 	APIPrefix   string // of the JetStream API, where another account exports it; default $JS.API
 	InboxPrefix string // of replies, where an account allows only that; default _INBOX
+	// Commit is how publishers have groups stored. The default is CommitFast, but with APIPrefix CommitAtomic: nats-server
+	// 2.15 keeps the reply subject of every message that crosses to another account for minutes, unless it is answered, and
+	// in a fast group hardly one is.
+	Commit Commit
 
 	// InProcess connects to an embedded server without a socket. It overrides URL.
 	InProcess *Server
@@ -49,8 +53,10 @@ type Bus struct {
 	nc  *nats.Conn
 	js  jetstream.JetStream
 	api string // prefix of the JetStream API's subjects, with the last dot
-	log *slog.Logger
-	why atomic.Pointer[error] // what the last try to connect again failed with
+	// commit is how its publishers have groups stored.
+	commit Commit
+	log    *slog.Logger
+	why    atomic.Pointer[error] // what the last try to connect again failed with
 
 	mu         sync.Mutex
 	publishers []*Publisher // to tell of a lost connection
@@ -59,7 +65,10 @@ type Bus struct {
 // Connect connects and keeps the connection: it reconnects for ever, without a buffer, because a claim or publish that was
 // buffered would go out after its deadline. It returns an error when no server answers at first, unless cfg.Wait is set.
 func Connect(cfg Config, log *slog.Logger) (*Bus, error) {
-	b := &Bus{log: log, api: cmp.Or(cfg.APIPrefix, "$JS.API") + "."}
+	b := &Bus{log: log, api: cmp.Or(cfg.APIPrefix, "$JS.API") + ".", commit: cmp.Or(cfg.Commit, CommitFast)}
+	if cfg.Commit == "" && cfg.APIPrefix != "" {
+		b.commit = CommitAtomic
+	}
 	opts, err := cfg.options(b)
 	if err != nil {
 		return nil, err

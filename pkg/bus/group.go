@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -20,7 +21,8 @@ const (
 	// whole group once.
 	CommitFast Commit = "fast"
 	// CommitAtomic stores a group by an atomic batch: all or nothing, with one fsync for all where the server syncs before
-	// it acknowledges. Elsewhere it costs more than it saves.
+	// it acknowledges. Elsewhere it costs more than it saves. A batch with one message that the server refuses, such as one
+	// whose id it knows, is refused whole.
 	CommitAtomic Commit = "atomic"
 	// CommitSingle has each message acknowledged by itself.
 	CommitSingle Commit = "single"
@@ -82,8 +84,10 @@ type group struct {
 	deadline *time.Timer
 }
 
-// NewPublisher returns a publisher for one stream. It ends with the connection.
+// NewPublisher returns a publisher for one stream, which has groups stored as it says here, or as Config.Commit says where
+// that is empty. It ends with the connection.
 func (b *Bus) NewPublisher(commit Commit) *Publisher {
+	commit = cmp.Or(commit, b.commit)
 	inbox := b.nc.NewInbox()
 	p := &Publisher{bus: b, inbox: inbox + ".", commit: commit, tokens: inbox[strings.LastIndexByte(inbox, '.')+1:] + "-",
 		single: commit == CommitSingle, open: map[string]*group{}}

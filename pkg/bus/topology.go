@@ -105,7 +105,8 @@ func (t Topology) streams() []jetstream.StreamConfig {
 			AllowBatchPublish: true, AllowAtomicPublish: true,
 			Description: "captured requests that wait for a verifier"}),
 		t.stream(jetstream.StreamConfig{Name: StreamVerified, Subjects: []string{"verified.*"}, MaxBytes: t.share(35),
-			Discard: jetstream.DiscardNew, MaxAge: 7 * 24 * time.Hour, Duplicates: t.Horizon + dedupeMargin, AllowDirect: true, AllowBatchPublish: true,
+			Discard: jetstream.DiscardNew, MaxAge: 7 * 24 * time.Hour, Duplicates: t.Horizon + dedupeMargin, AllowDirect: true,
+			AllowBatchPublish: true, AllowAtomicPublish: true,
 			Description: "genuine events, each once"}),
 		t.stream(jetstream.StreamConfig{Name: StreamRejected, Subjects: []string{"rejected.*"}, MaxBytes: t.share(10),
 			Discard: jetstream.DiscardOld, MaxAge: 90 * 24 * time.Hour, Duplicates: 2 * time.Minute, AllowDirect: true,
@@ -143,7 +144,7 @@ func (t Topology) bucket(name string, maxBytes int64, ttl time.Duration, history
 // claims declares the stream under a bucket of claims, which are made in groups.
 func (t Topology) claims(name string, maxBytes int64, ttl time.Duration) jetstream.StreamConfig {
 	c := t.bucket(name, maxBytes, ttl, 1)
-	c.AllowBatchPublish = true
+	c.AllowBatchPublish, c.AllowAtomicPublish = true, true
 	return c
 }
 

@@ -68,11 +68,16 @@ var suites = []suite{
 		{name: "synchronous publish, 512 connections", start: bareTarget("sync"), syncs: true, conns: 512, share: 10},
 		{name: "ingress, atomic batches, 512 connections", start: rolesApart(), syncs: true, commit: "atomic", conns: 512},
 		{name: "ingress, atomic batches, 100 requests/s", start: rolesApart(), syncs: true, commit: "atomic", rate: 100, share: 40},
+		{name: "roles apart, pipeline, one publish each", start: rolesApart("verifier"), syncs: true, commit: "single", pipeline: true, share: 10},
+		{name: "roles apart, pipeline, fast", start: rolesApart("verifier"), syncs: true, commit: "fast", pipeline: true, share: 10},
+		{name: "roles apart, pipeline, atomic batches", start: rolesApart("verifier"), syncs: true, commit: "atomic", pipeline: true, share: 4},
 	}},
 	{"cluster", "three nodes on this machine, R3", []target{
 		{name: "synchronous publish, R3", start: bareTarget("sync"), nodes: 3},
 		{name: "ingress, R3", start: rolesApart(), nodes: 3},
 		{name: "roles apart, pipeline, R3", start: rolesApart("verifier"), nodes: 3, pipeline: true},
+		{name: "roles apart, pipeline, R3, a sync each, fast", start: rolesApart("verifier"), nodes: 3, syncs: true, commit: "fast", pipeline: true, share: 10},
+		{name: "roles apart, pipeline, R3, a sync each, atomic", start: rolesApart("verifier"), nodes: 3, syncs: true, commit: "atomic", pipeline: true, share: 10},
 	}},
 }
 

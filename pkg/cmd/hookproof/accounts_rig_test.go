@@ -32,6 +32,7 @@ const accountsConf = "../../../deploy/nats/nats-server.conf"
 // accounts is a nats-server that was loaded from accountsConf, with the keys that hookproof nats-keys makes.
 type accounts struct {
 	t       testing.TB
+	srv     *server.Server
 	url     string
 	dir     string // of the configuration and the keys
 	ca      string
@@ -105,6 +106,7 @@ func (a *accounts) serve(change func(*server.Options)) (stop func()) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	a.srv = srv
 	srv.Start()
 	stop = func() { srv.Shutdown(); srv.WaitForShutdown() }
 	a.t.Cleanup(stop)

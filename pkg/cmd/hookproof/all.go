@@ -20,6 +20,7 @@ const quickWebhook = "genesys"
 
 type allCmd struct {
 	natsFlags
+	commitFlags
 	topologyFlags
 	sizeFlags
 	adminFlags
@@ -79,7 +80,7 @@ func (c *allCmd) Run(ctx context.Context, p *process) error {
 	if quick != nil {
 		names = append(names, quick.Webhook)
 	}
-	if err := r.addIngress(c.forServer(c.SyncAlways), names...); err != nil {
+	if err := r.addIngress(c.httpFlags, names...); err != nil {
 		return err
 	}
 	r.addVerifier(t, 0, secrets, verifier.NewReporter(auditWriter(c.Audit, p.stdout), r.tel.Tracer(), p.log))
@@ -96,7 +97,7 @@ func (c *allCmd) Run(ctx context.Context, p *process) error {
 
 // open connects to the NATS server that is there already, or starts the embedded one, and sets the streams up.
 func (c *allCmd) open(ctx context.Context, t bus.Topology, p *process) (*bus.Bus, func(), error) {
-	cfg := c.config("all")
+	cfg := c.to(c.config("all"), c.NATSURL == "" && c.SyncAlways)
 	stop := func() {}
 	var embedded *bus.Server
 	if c.NATSURL == "" {

@@ -81,7 +81,7 @@ func (c *ingressCmd) runBuffered(ctx context.Context, p *process) error {
 		return err
 	}
 	defer srv.Shutdown()
-	local, err := bus.Connect(bus.Config{InProcess: srv, Name: "hookproof-ingress"}, p.log.With("bus", "buffer"))
+	local, err := bus.Connect(c.to(bus.Config{InProcess: srv, Name: "hookproof-ingress"}, cfg.SyncAlways), p.log.With("bus", "buffer"))
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *ingressCmd) runBuffered(ctx context.Context, p *process) error {
 // addBuffered adds the public HTTP server and the forwarder. It is ready while the buffer takes requests, whether the hub
 // is there or not.
 func (r *pool) addBuffered(c *ingressCmd, hub *bus.Bus) error {
-	_, serve, err := r.newIngress(c.forServer(c.BufferSyncInterval == 0), ingress.Config{Hub: hub, RouteCache: filepath.Join(c.BufferDir, routesFile)}, bus.StreamBuffer)
+	_, serve, err := r.newIngress(c.httpFlags, ingress.Config{Hub: hub, RouteCache: filepath.Join(c.BufferDir, routesFile)}, bus.StreamBuffer)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,22 @@ func (f natsFlags) config(name string) bus.Config {
 		CA: f.NATSCA, Cert: f.NATSCert, Key: f.NATSKey, InboxPrefix: f.NATSInboxPrefix, APIPrefix: f.NATSAPIPrefix}
 }
 
+// commitFlags say how messages that go at once are stored.
+type commitFlags struct {
+	Commit string `help:"How messages that go at once are stored: fast; atomic, for a NATS server that syncs before it acknowledges; single; or auto, which is atomic for an embedded server that syncs so and for streams of another account (NATS_JS_API_PREFIX), and fast elsewhere." env:"HOOKPROOF_COMMIT" enum:"auto,fast,atomic,single" default:"auto" group:"NATS"`
+}
+
+// to completes how to reach a server, of which may be known that it syncs before it acknowledges.
+func (f commitFlags) to(cfg bus.Config, syncs bool) bus.Config {
+	switch {
+	case f.Commit != "auto":
+		cfg.Commit = bus.Commit(f.Commit)
+	case syncs:
+		cfg.Commit = bus.CommitAtomic
+	}
+	return cfg
+}
+
 // topologyFlags size the streams.
 type topologyFlags struct {
 	Horizon      time.Duration `help:"Longest outage over which each event is verified exactly once." env:"HOOKPROOF_HORIZON" default:"1h"`
@@ -105,7 +121,6 @@ type httpFlags struct {
 	TLSKey         string   `name:"tls-key" help:"Key of the certificate." env:"HOOKPROOF_TLS_KEY" type:"path"`
 	StrangerRate   float64  `help:"Requests a second of all addresses outside the allowlists together." env:"HOOKPROOF_STRANGER_RATE" default:"50"`
 	StrangerBurst  int      `help:"How many of those may come at once." env:"HOOKPROOF_STRANGER_BURST" default:"100"`
-	Commit         string   `help:"How requests that arrive together are stored: fast; atomic, for a NATS server that syncs before it acknowledges; single; or auto, which is atomic for an embedded server that syncs so and fast elsewhere." env:"HOOKPROOF_COMMIT" enum:"auto,fast,atomic,single" default:"auto"`
 }
 
 // Validate reports every bad setting at once.
@@ -115,23 +130,6 @@ func (f httpFlags) Validate() error {
 	}
 	_, err := f.proxies()
 	return err
-}
-
-const commitAuto = "auto"
-
-// forServer settles auto for a server in this process, of which is known whether it syncs before it acknowledges.
-func (f httpFlags) forServer(syncs bool) httpFlags {
-	if f.Commit == commitAuto && syncs {
-		f.Commit = string(bus.CommitAtomic)
-	}
-	return f
-}
-
-func (f httpFlags) commit() bus.Commit {
-	if f.Commit == commitAuto {
-		return bus.CommitFast
-	}
-	return bus.Commit(f.Commit)
 }
 
 func (f httpFlags) proxies() ([]netip.Prefix, error) {

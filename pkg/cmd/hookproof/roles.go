@@ -114,7 +114,7 @@ func flush(ctx context.Context, tel *telemetry.Telemetry, p *process) {
 
 // addIngress adds the public HTTP server, listening from now on. It is ready once it knows the webhooks named.
 func (r *pool) addIngress(f httpFlags, webhooks ...string) error {
-	s, serve, err := r.newIngress(f, ingress.Config{Commit: bus.Commit(f.Commit)}, bus.StreamUnverified)
+	s, serve, err := r.newIngress(f, ingress.Config{}, bus.StreamUnverified)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (r *pool) newIngress(f httpFlags, cfg ingress.Config, stream string) (*ingr
 		return nil, nil, err
 	}
 	cfg.TrustedProxies, cfg.StrangerRate, cfg.StrangerBurst = proxies, f.StrangerRate, f.StrangerBurst
-	cfg.TLSCert, cfg.TLSKey, cfg.Commit, cfg.Meter = f.TLSCert, f.TLSKey, f.commit(), r.tel.Meter()
+	cfg.TLSCert, cfg.TLSKey, cfg.Meter = f.TLSCert, f.TLSKey, r.tel.Meter()
 	s := ingress.New(cfg, r.bus, r.tel.Tracer(), r.p.log)
 	r.admin.AddCheck(health.Loaded("routes", s.Loaded()))
 	r.admin.AddCheck(health.Storage(r.bus, stream, health.Full))

@@ -10,6 +10,7 @@ import (
 
 type ingressCmd struct {
 	natsFlags
+	commitFlags
 	topologyFlags
 	adminFlags
 	httpFlags
@@ -31,7 +32,7 @@ func (c *ingressCmd) Run(ctx context.Context, p *process) error {
 	if c.BufferDir != "" {
 		return c.runBuffered(ctx, p)
 	}
-	b, err := connect(ctx, c.config("ingress"), c.topology(), bus.IngressStreams(), p)
+	b, err := connect(ctx, c.to(c.config("ingress"), false), c.topology(), bus.IngressStreams(), p)
 	if err != nil {
 		return err
 	}
@@ -49,6 +50,7 @@ func (c *ingressCmd) Run(ctx context.Context, p *process) error {
 
 type verifierCmd struct {
 	natsFlags
+	commitFlags
 	topologyFlags
 	adminFlags
 	secretFlags
@@ -75,7 +77,7 @@ func (c *verifierCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	b, err := connect(ctx, c.config("verifier"), c.topology(), bus.VerifierStreams(), p)
+	b, err := connect(ctx, c.to(c.config("verifier"), false), c.topology(), bus.VerifierStreams(), p)
 	if err != nil {
 		return err
 	}
