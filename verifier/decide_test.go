@@ -181,8 +181,6 @@ func TestDecideSecrets(t *testing.T) {
 		{"second", []policy.Key{{Key: current}, {Key: old}}, event.Verdict{}, false},
 		{"a moment before its end", []policy.Key{{Key: current}, {Key: old, NotAfter: receivedAt.Add(1)}}, event.Verdict{}, false},
 		{"at its end", []policy.Key{{Key: current}, {Key: old, NotAfter: receivedAt}}, event.Verdict{Reason: event.SignatureMismatch, Detail: event.DetailExpiredSecret}, false},
-		{"at its beginning", []policy.Key{{Key: old, NotBefore: receivedAt}}, event.Verdict{}, false},
-		{"a moment before its beginning", []policy.Key{{Key: old, NotBefore: receivedAt.Add(1)}}, event.Verdict{Reason: event.SignatureMismatch, Detail: event.DetailEarlySecret}, false},
 		{"expired, but listed again", []policy.Key{{Key: old, NotAfter: receivedAt}, {Key: old}}, event.Verdict{}, false},
 		{"listed, then expired", []policy.Key{{Key: old}, {Key: old, NotAfter: receivedAt}}, event.Verdict{}, false},
 		{"another is unresolvable", []policy.Key{{Err: unresolved}, {Key: old}}, event.Verdict{}, false},

@@ -29,12 +29,9 @@ func checkSignature(r *event.Request, ring *policy.Ring) (signature.Presented, e
 		if !ring.Scheme.Signed(key.Key, presented, r.Body) {
 			continue
 		}
-		switch {
-		case key.Valid(r.ReceivedAt):
+		if key.Valid(r.ReceivedAt) {
 			genuine = true
-		case r.ReceivedAt.Before(key.NotBefore):
-			detail = event.DetailEarlySecret
-		default:
+		} else {
 			detail = event.DetailExpiredSecret
 		}
 	}

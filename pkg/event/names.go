@@ -99,7 +99,6 @@ const (
 	DetailLength          = "length"           // not as long as a MAC
 	DetailNotCanonical    = "not_canonical"    // another spelling of the same bytes
 	DetailExpiredSecret   = "expired_secret"   // right for a secret that is no longer valid
-	DetailEarlySecret     = "early_secret"     // right for a secret that is not valid yet
 	DetailRedelivery      = "redelivery"       // an honest retry: same bytes and timestamp within RedeliveryWindow
 	DetailReplay          = "replay"           // seen before
 	DetailNoAddress       = "no_address"       // the client address could not be resolved

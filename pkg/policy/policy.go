@@ -40,11 +40,10 @@ type Policy struct {
 	TypeField string           `json:"typeField,omitempty"` // JSON pointer to the CloudEvents type in the body
 }
 
-// Secret is one secret of the ring, by reference, and when it is valid. A zero time is no bound.
+// Secret is one secret of the ring, by reference, and when it ends. The zero time is no end.
 type Secret struct {
-	Ref       secret.Ref `json:"ref"`
-	NotBefore time.Time  `json:"notBefore,omitzero"`
-	NotAfter  time.Time  `json:"notAfter,omitzero"`
+	Ref      secret.Ref `json:"ref"`
+	NotAfter time.Time  `json:"notAfter,omitzero"`
 }
 
 // Forgotten reports whether the secret ended so long ago that a policy need not hold it any more.
@@ -114,16 +113,14 @@ func (r *Ring) unresolved() error {
 // Key is a secret of the ring, ready to use unless Err says why not.
 type Key struct {
 	signature.Key
-	NotBefore, NotAfter time.Time
+	NotAfter time.Time // zero: no end
 	// Err says why a secret that is being replaced cannot be resolved. What no other key signed, and this one might have,
 	// has to be parked.
 	Err error
 }
 
-// Valid reports whether the key may be used at t: from NotBefore on, up to NotAfter.
-func (k Key) Valid(t time.Time) bool {
-	return !t.Before(k.NotBefore) && (k.NotAfter.IsZero() || t.Before(k.NotAfter))
-}
+// Valid reports whether the key may be used at t: until NotAfter.
+func (k Key) Valid(t time.Time) bool { return k.NotAfter.IsZero() || t.Before(k.NotAfter) }
 
 // ErrFormat says that a stored policy is of a format that this program does not know.
 var ErrFormat = errors.New("unknown policy format")
@@ -146,7 +143,7 @@ func (r *Ring) decode(e bus.Entry, secrets secret.Resolver) error {
 		return fmt.Errorf("%w: scheme: %w", ErrFormat, err)
 	}
 	for i, s := range r.Secrets {
-		key := Key{NotBefore: s.NotBefore, NotAfter: s.NotAfter}
+		key := Key{NotAfter: s.NotAfter}
 		if key.Key, key.Err = newKey(r.Scheme, s.Ref, e.Key, secrets); key.Err != nil {
 			key.Err = fmt.Errorf("secrets[%d]: %w", i, key.Err)
 		}

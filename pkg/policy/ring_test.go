@@ -40,13 +40,13 @@ func encode(t *testing.T, p policy.Policy) []byte {
 
 func TestEncodeDecodeRing(t *testing.T) {
 	at := time.Date(2026, 11, 24, 1, 2, 3, 0, time.UTC)
-	want := sample(t, policy.Secret{Ref: "env:HOOKPROOF_SECRET_A"}, policy.Secret{Ref: "env:HOOKPROOF_SECRET_B", NotBefore: at, NotAfter: at.Add(time.Hour)})
+	want := sample(t, policy.Secret{Ref: "env:HOOKPROOF_SECRET_A"}, policy.Secret{Ref: "env:HOOKPROOF_SECRET_B", NotAfter: at.Add(time.Hour)})
 	r := policy.Decode(bus.Entry{Key: "orders", Value: encode(t, want), Revision: 7}, secret.Resolver{Getenv: environment})
 	if r.Err != nil || !reflect.DeepEqual(r.Policy, want) || r.Revision != 7 || len(r.Keys) != 2 {
 		t.Fatalf("Decode = %+v, %d keys, revision %d, %v", r.Policy, len(r.Keys), r.Revision, r.Err)
 	}
-	if !r.Keys[1].NotBefore.Equal(at) || !r.Keys[1].NotAfter.Equal(at.Add(time.Hour)) {
-		t.Errorf("key 1 is valid from %v to %v", r.Keys[1].NotBefore, r.Keys[1].NotAfter)
+	if !r.Keys[0].NotAfter.IsZero() || !r.Keys[1].NotAfter.Equal(at.Add(time.Hour)) {
+		t.Errorf("the keys end at %v and %v", r.Keys[0].NotAfter, r.Keys[1].NotAfter)
 	}
 }
 
@@ -91,11 +91,11 @@ func TestKeyValid(t *testing.T) {
 		t      time.Time
 		expect bool
 	}{
-		{"no bounds", policy.Key{}, at, true},
-		{"at the beginning", policy.Key{NotBefore: at}, at, true},
-		{"before it", policy.Key{NotBefore: at}, at.Add(-1), false},
+		{"no end", policy.Key{}, at, true},
 		{"before the end", policy.Key{NotAfter: at}, at.Add(-1), true},
 		{"at the end", policy.Key{NotAfter: at}, at, false},
+		{"before the end, elsewhere", policy.Key{NotAfter: at}, at.Add(-1).In(time.FixedZone("elsewhere", 5*3600)), true},
+		{"at the end, elsewhere", policy.Key{NotAfter: at}, at.In(time.FixedZone("elsewhere", 5*3600)), false},
 	} {
 		if got := c.key.Valid(c.t); got != c.expect {
 			t.Errorf("%s: Valid = %v, want %v", c.name, got, c.expect)

@@ -68,7 +68,6 @@ func contractCases() []contractCase {
 		{webhook: "genesys", reason: event.SignatureMismatch, detail: event.DetailNotCanonical, change: signature(func(m []byte) string { return lenient(b64(m)) })},
 		{webhook: "genesys", reason: event.SignatureMismatch, detail: event.DetailDuplicateHeader, change: set("X-Genesys-Signature", b64(make([]byte, 32)), b64(make([]byte, 32)[:31])+"x")},
 		{webhook: "old", reason: event.SignatureMismatch, detail: event.DetailExpiredSecret},
-		{webhook: "new", reason: event.SignatureMismatch, detail: event.DetailEarlySecret},
 		{webhook: "genesys", reason: event.ReplayDetected, detail: event.DetailRedelivery, again: true},
 		{webhook: "genesys", reason: event.ReplayDetected, detail: event.DetailReplay, again: true, change: stamp(time.Now().Add(-time.Minute))},
 	}
@@ -84,9 +83,8 @@ func (r *rig) configureContracts() {
 	hexed := s
 	hexed.Name, hexed.Encoding = signature.NameCustom, signature.Hex
 	r.configure(policy.Policy{Webhook: "hexed", Scheme: hexed})
-	hour, other := time.Hour, policy.Secret{Ref: "env:HOOKPROOF_SECRET_OTHER"}
-	r.configure(policy.Policy{Webhook: "old", Scheme: s, Secrets: []policy.Secret{other, {Ref: "env:WEBHOOK_SECRET", NotAfter: time.Now().Add(-hour)}}})
-	r.configure(policy.Policy{Webhook: "new", Scheme: s, Secrets: []policy.Secret{other, {Ref: "env:WEBHOOK_SECRET", NotBefore: time.Now().Add(hour)}}})
+	other := policy.Secret{Ref: "env:HOOKPROOF_SECRET_OTHER"}
+	r.configure(policy.Policy{Webhook: "old", Scheme: s, Secrets: []policy.Secret{other, {Ref: "env:WEBHOOK_SECRET", NotAfter: time.Now().Add(-time.Hour)}}})
 	r.configure(policy.Policy{Webhook: "unresolved", Scheme: s, Secrets: []policy.Secret{{Ref: "file:absent"}}})
 	r.put(bus.BucketPolicies, "newer", func() ([]byte, error) { return []byte(`{"format":2,"scheme":{}}`), nil })
 }

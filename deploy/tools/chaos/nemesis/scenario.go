@@ -19,7 +19,6 @@ type Scenario struct {
 	Promise string // what must hold nevertheless
 	Nodes   int    // of nats-server, where it needs as many; 0: any number
 	Short   bool   // part of the short form
-	Root    bool   // needs the rights of root
 	// Options shape the deployment, and Run says what makes the run count and what it may do.
 	Options target.Options
 	Run     history.Run

@@ -26,7 +26,7 @@ func storage() []Scenario {
 		{Name: "claims-full", Strikes: "the buckets of replay keys at their limits, then room is made",
 			Promise: "the same: nothing is verified without a claim", Run: history.Run{MinVerified: 100, MinFaults: 2},
 			Strike: func(ctx context.Context, r *Rig) error { return r.fill(ctx, "KV_replay-body", "KV_replay-signed") }},
-		{Name: "disk-full", Strikes: "the disk under a nats-server full, then room is made and the server restarted", Root: true,
+		{Name: "disk-full", Strikes: "the disk under a nats-server full, then room is made and the server restarted",
 			Promise: "nothing is answered with 2xx that the disk does not hold", Run: history.Run{MinVerified: 50, MinFaults: 1},
 			Options: target.Options{DiskBytes: diskBytes, MaxStorage: 1 << 30}, Strike: fillDisk},
 	}
