@@ -48,11 +48,21 @@ func TestHTTPS(t *testing.T) {
 		_ = c.Close()
 		t.Error("TLS 1.1 is accepted, want it refused")
 	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	c, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if p := c.ConnectionState().NegotiatedProtocol; p != "http/1.1" {
+		t.Errorf("the server speaks %q with who offers HTTP/2, want http/1.1", p)
+	}
 	renewed, renewedKey := issue(t, 2)
 	write(t, files.cert, renewed)
 	write(t, files.key, renewedKey)
-	roots := append(append([]byte(nil), cert...), renewed...)
-	for end := time.Now().Add(15 * time.Second); dialTLS(t, l.Addr().String(), roots) != 2; time.Sleep(20 * time.Millisecond) {
+	both := append(append([]byte(nil), cert...), renewed...)
+	for end := time.Now().Add(15 * time.Second); dialTLS(t, l.Addr().String(), both) != 2; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the server shows the former certificate after 15 s")
 		}

@@ -15,17 +15,24 @@ import (
 // Time-outs of the public server. Without them a few hundred slow connections hold it.
 const (
 	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 10 * time.Second
+	readTimeout       = storeWithin // later it would not be stored
 	writeTimeout      = 20 * time.Second
 	idleTimeout       = 60 * time.Second
 	fillInterval      = time.Second
 )
 
+// protocols is HTTP/1.1 alone: what a proxy and this server make of one request was compared for it, byte by byte.
+var protocols = func() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}()
+
 // Run serves on the listener until ctx ends, then finishes requests in flight and returns nil, or an error when they took
 // longer than Config.Drain. It closes the listener.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
-		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		Handler: s, Protocols: protocols, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		// Above this net/http itself answers 431, in plain text; below it checkHeader does, in JSON.
 		MaxHeaderBytes: 2 * maxHeaderBytes,
 		// Otherwise OPTIONS * is answered with 200, although nothing was stored.

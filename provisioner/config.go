@@ -27,8 +27,11 @@ type Config struct {
 	Check webhook.Options
 	// Recheck is how often a webhook that is in its desired state is compared again; default 15 min.
 	Recheck time.Duration
-	// RouteGrace is how long after a route was removed an ingress may still capture a request; default 1 s.
+	// RouteGrace is how long the ingresses may take to learn of a route; default 1 s.
 	RouteGrace time.Duration
+	// RemovalGrace is how long after its route was removed a webhook's policy stays at least: an ingress stores what it has
+	// begun with up to 8 s later, and one with a buffer when it reaches the bus again. Default 12 s.
+	RemovalGrace time.Duration
 	// Backoff is the pause after a first failure, which doubles with each up to MaxBackoff; default 1 s and 5 min.
 	Backoff, MaxBackoff time.Duration
 	// Lease is how long a webhook is kept from other provisioners when this one dies; default 45 s. A step that takes
@@ -51,6 +54,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Recheck = orDefault(c.Recheck, 15*time.Minute)
 	c.RouteGrace = orDefault(c.RouteGrace, time.Second)
+	c.RemovalGrace = orDefault(c.RemovalGrace, 12*time.Second)
 	c.Backoff = orDefault(c.Backoff, time.Second)
 	c.MaxBackoff = orDefault(c.MaxBackoff, 5*time.Minute)
 	c.Lease = orDefault(c.Lease, 45*time.Second)

@@ -102,11 +102,11 @@ func TestRemovalOfWhatNeverWas(t *testing.T) {
 func TestGraceAfterTheRouteIsGone(t *testing.T) {
 	w := newWorld(t)
 	cfg := w.config()
-	cfg.RouteGrace = 400 * time.Millisecond
+	cfg.RemovalGrace = 400 * time.Millisecond
 	w.run(cfg)
 	w.apply("orders", doc("orders", envA, ""))
 	s := w.await(w.publish("orders", absent), webhook.PhaseRemoved)
-	if took := s.UpdatedAt.Sub(w.record("orders").Observed.RouteRemovedAt); took < cfg.RouteGrace {
-		t.Errorf("removed %s after the route, want at least %s", took, cfg.RouteGrace)
+	if took := s.UpdatedAt.Sub(w.record("orders").Observed.RouteRemovedAt); took < cfg.RemovalGrace {
+		t.Errorf("removed %s after the route, want at least %s", took, cfg.RemovalGrace)
 	}
 }

@@ -36,16 +36,16 @@ func removeRoute() step {
 	}
 }
 
-// drain waits until every request that was captured is judged. Ingresses follow the routes with a short delay, so the
-// backlog counts only after a grace.
+// drain waits until every request that was captured is judged. Ingresses follow the routes with a short delay, and a
+// request may have begun before, so the backlog counts only after a grace.
 func drain() step {
 	return step{name: StepDrain, phase: webhook.PhaseRemoving,
 		done: func(ctx context.Context, w *work) (bool, error) {
 			if have, err := w.read(ctx, bus.BucketPolicies, w.Webhook); err != nil || have.Deleted {
 				return true, err // nothing could be judged genuine any more
 			}
-			if rest := w.Observed.RouteRemovedAt.Add(w.cfg.RouteGrace).Sub(w.cfg.now()); rest > 0 {
-				return false, pauseError{"the ingresses take notice of the removed route", rest}
+			if rest := w.Observed.RouteRemovedAt.Add(w.cfg.RemovalGrace).Sub(w.cfg.now()); rest > 0 {
+				return false, pauseError{"an ingress may still store what it has begun with", rest}
 			}
 			subject := event.Subject(event.Unverified, w.Webhook)
 			state, err := w.bus.State(ctx, bus.StreamUnverified, subject)

@@ -1,6 +1,8 @@
 package verifier
 
 import (
+	"errors"
+
 	"github.com/hookproof/hookproof/pkg/event"
 	"github.com/hookproof/hookproof/pkg/policy"
 	"github.com/hookproof/hookproof/pkg/signature"
@@ -18,11 +20,14 @@ type Decision struct {
 // Decide makes the checks in their order; the first that fails is the verdict. It is pure: every time is held against the
 // time of receipt, and the same request and policy always give the same decision. A nil ring is an unknown webhook. The
 // replay check is not among these, because it needs the bus.
+//
+// A secret that cannot be resolved leaves only those undecided that come to the signature: what fails without it is rejected,
+// so that strangers cannot fill PARKED.
 func Decide(r *event.Request, ring *policy.Ring) Decision {
 	switch {
 	case ring == nil:
 		return rejected(event.UnknownWebhook, "")
-	case ring.Err != nil:
+	case errors.Is(ring.Err, policy.ErrFormat):
 		return Decision{Undecided: ring.Err}
 	}
 	if v := checkAllowlist(r, ring); v.Reason != "" {

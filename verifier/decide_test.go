@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -199,14 +200,29 @@ func TestDecideSecrets(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a policy that cannot be used", func(t *testing.T) {
-		ring := ringOf(t, s)
-		ring.Err = unresolved
-		ring.Allowlist = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
-		if d := Decide(request, ring); !errors.Is(d.Undecided, unresolved) || d.genuine() || d.Reason != "" {
-			t.Errorf("Decide = %+v, undecided: %v, want undecided before every check", d.Verdict, d.Undecided)
-		}
-	})
+	elsewhere := []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	for name, c := range map[string]struct {
+		err       error
+		request   *event.Request
+		allowlist []netip.Prefix
+		want      event.Reason // empty for undecided
+	}{
+		"a format that is not known leaves everything undecided":     {policy.ErrFormat, request, elsewhere, ""},
+		"without its secret a policy decides nothing by a signature": {unresolved, request, nil, ""},
+		"and a stranger is rejected all the same":                    {unresolved, request, elsewhere, event.IPNotWhitelisted},
+		"as is what is old":                {unresolved, signed(t, s, receivedAt.Add(-time.Hour)), nil, event.TimestampSkew},
+		"and what has no signature":        {unresolved, set(signed(t, s, receivedAt), "X-Genesys-Signature"), nil, event.MissingSignature},
+		"or one that no key can have made": {unresolved, set(signed(t, s, receivedAt), "X-Genesys-Signature", "hello"), nil, event.SignatureMismatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ring := ringOf(t, s)
+			ring.Err, ring.Keys, ring.Allowlist = fmt.Errorf("policy: %w", c.err), nil, c.allowlist
+			d := Decide(c.request, ring)
+			if d.Reason != c.want || errors.Is(d.Undecided, c.err) != (c.want == "") || d.genuine() {
+				t.Errorf("Decide = %+v, undecided: %v, want %q", d.Verdict, d.Undecided, c.want)
+			}
+		})
+	}
 	t.Run("a signature that no key can have made is rejected, whatever cannot be resolved", func(t *testing.T) {
 		ring := ringOf(t, s)
 		ring.Keys = []policy.Key{{Err: unresolved, NotAfter: receivedAt.Add(1)}}

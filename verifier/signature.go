@@ -7,7 +7,7 @@ import (
 )
 
 // checkSignature holds the signature against every key of the ring, valid now or not, so that the time it takes does not
-// tell which one fits. The error says that a key which might have made it cannot be resolved.
+// tell which one fits. The error says that a key which might have made it cannot be resolved, or that the ring has none.
 func checkSignature(r *event.Request, ring *policy.Ring) (signature.Presented, event.Verdict, error) {
 	presented, fault := ring.Scheme.Read(r.Header)
 	switch fault {
@@ -16,6 +16,9 @@ func checkSignature(r *event.Request, ring *policy.Ring) (signature.Presented, e
 		return presented, event.Verdict{Reason: event.MissingSignature}, nil
 	default:
 		return presented, event.Verdict{Reason: event.SignatureMismatch, Detail: string(fault)}, nil
+	}
+	if ring.Err != nil {
+		return presented, event.Verdict{}, ring.Err
 	}
 	genuine, detail := false, event.DetailMismatch
 	var unresolved error

@@ -21,6 +21,7 @@ type genesysFlags struct {
 	AllowPrivateTargets bool          `help:"Accept target URIs on loopback and private addresses." env:"HOOKPROOF_ALLOW_PRIVATE_TARGETS" group:"Genesys Cloud"`
 	Recheck             time.Duration `help:"How often a webhook is compared with Genesys Cloud." env:"HOOKPROOF_RECHECK" default:"15m" group:"Genesys Cloud"`
 	AddressGrace        time.Duration `help:"How long an address that left the published ones stays in allowlists that follow them." env:"HOOKPROOF_ADDRESS_GRACE" default:"24h" group:"Genesys Cloud"`
+	RemovalGrace        time.Duration `help:"How long after its route was removed a webhook's policy stays at least, for what an ingress has begun with; with buffers at the edge, as long as one may wait for the bus." env:"HOOKPROOF_REMOVAL_GRACE" default:"12s" group:"Genesys Cloud"`
 	ProvisionerLease    time.Duration `help:"How long a webhook is kept from other provisioners when this one dies." env:"HOOKPROOF_PROVISIONER_LEASE" default:"45s" group:"Genesys Cloud"`
 }
 
@@ -71,6 +72,6 @@ func (f genesysFlags) client(c credentials, tel *telemetry.Telemetry, metrics *t
 func (f genesysFlags) provisioning(secrets secret.Resolver) provisioner.Config {
 	return provisioner.Config{
 		Instance: instance("provisioner"), Secrets: secrets, Check: webhook.Options{AllowPrivateTargets: f.AllowPrivateTargets},
-		Recheck: f.Recheck, AddressGrace: f.AddressGrace, Lease: f.ProvisionerLease,
+		Recheck: f.Recheck, AddressGrace: f.AddressGrace, RemovalGrace: f.RemovalGrace, Lease: f.ProvisionerLease,
 	}
 }
