@@ -190,8 +190,10 @@ test-cluster: strace ## Break a real NATS cluster, and show by strace that an ac
 
 .PHONY: fuzz
 fuzz: ## Fuzz each parser of bytes from outside for FUZZTIME (default 60s).
-	@for pkg in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	@packages="$$($(GO) list ./...)"; \
+	for pkg in $$packages; do \
+		listed="$$($(GO) test -list '^Fuzz' $$pkg)" || { echo "$$listed"; exit 1; }; \
+		for target in $$(grep '^Fuzz' <<<"$$listed" || true); do \
 			echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-60s} $$pkg; \
 		done; \
 	done

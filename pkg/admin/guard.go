@@ -22,28 +22,19 @@ func ReadToken(path string) (secret.Text, error) {
 	return token, secret.CheckLength(token)
 }
 
-// SetToken makes everything that HandleProtected and HandlePrivate added ask for the token. Call it before Run.
+// SetToken makes everything that HandlePrivate added ask for the token. Call it before Run.
 func (s *Server) SetToken(token secret.Text) { s.token = token }
 
-// HandleProtected adds a handler that asks for the token where one is set: as a bearer token, or as the password of Basic
-// authentication with any user name, which browsers can send.
-func (s *Server) HandleProtected(pattern string, h http.Handler) {
+// HandlePrivate adds a handler for whom the operator trusts. Where a token is set it is asked for: as a bearer token, or as the
+// password of Basic authentication with any user name, which browsers can send. Where none is, only connections to loopback
+// are answered. What a page of another origin asks for in a browser never is.
+func (s *Server) HandlePrivate(pattern string, h http.Handler) {
 	s.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.token.Len() > 0 && !s.authorized(r) {
+		switch {
+		case s.token.Len() > 0 && !s.authorized(r):
 			w.Header().Set("WWW-Authenticate", `Basic realm="hookproof admin", charset="UTF-8"`)
 			WriteJSON(w, http.StatusUnauthorized, map[string]string{"error": "unauthorized",
 				"message": "the admin token is needed: as a bearer token, or as the password with any user name"})
-			return
-		}
-		h.ServeHTTP(w, r)
-	}))
-}
-
-// HandlePrivate adds a handler for people. It is protected; where no token is set, only connections to loopback are
-// answered, and never what a page of another origin asks for in a browser.
-func (s *Server) HandlePrivate(pattern string, h http.Handler) {
-	s.HandleProtected(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
 		case s.token.Len() == 0 && !toLoopback(r):
 			WriteJSON(w, http.StatusForbidden, map[string]string{"error": "token_needed",
 				"message": "no admin token is set, so this is answered on loopback only: set HOOKPROOF_ADMIN_TOKEN_FILE"})

@@ -17,13 +17,12 @@ import (
 
 const adminToken = "a token that only operators know"
 
-// guarded returns a server with one handler of each kind.
+// guarded returns a server with a handler for everybody and one that is private.
 func guarded(t *testing.T, token string) *admin.Server {
 	s := admin.New(nil, bustest.Log(t))
 	s.SetToken(secret.New(token))
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	s.Handle("GET /open", ok)
-	s.HandleProtected("GET /protected", ok)
 	s.HandlePrivate("GET /private", ok)
 	return s
 }
@@ -48,7 +47,7 @@ func TestToken(t *testing.T) {
 		"in the query":         {func(r *http.Request) { r.URL.RawQuery = "token=" + strings.ReplaceAll(adminToken, " ", "+") }, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for path, want := range map[string]int{"/open": 200, "/healthz": 200, "/protected": c.want, "/private": c.want} {
+			for path, want := range map[string]int{"/open": 200, "/healthz": 200, "/private": c.want} {
 				req, err := http.NewRequest(http.MethodGet, "http://"+address+path, nil)
 				if err != nil {
 					t.Fatal(err)

@@ -53,10 +53,10 @@ func New(b *bus.Bus, policies *policy.Store, log *slog.Logger) *Audit {
 	return &Audit{b, policies, log}
 }
 
-// Mount adds the endpoints to the admin listener, which asks for its token where it has one.
+// Mount adds the endpoints to the admin listener, as private: they tell who sends, and what was refused.
 func (a *Audit) Mount(s *admin.Server) {
-	s.HandleProtected("GET /webhooks/audit/metrics", http.HandlerFunc(a.serveMetrics))
-	s.HandleProtected("GET "+logPath, http.HandlerFunc(a.serveLog))
+	s.HandlePrivate("GET /webhooks/audit/metrics", http.HandlerFunc(a.serveMetrics))
+	s.HandlePrivate("GET "+logPath, http.HandlerFunc(a.serveLog))
 }
 
 // Metrics is the answer of /webhooks/audit/metrics. The first counts are of all time: the last sequences of the streams,

@@ -31,8 +31,8 @@ func load(t *testing.T) *types.Project {
 // containers have no rights.
 func TestFile(t *testing.T) {
 	p := load(t)
-	if len(p.Services) != 15 {
-		t.Errorf("there are %d services, want 15", len(p.Services))
+	if len(p.Services) != 16 {
+		t.Errorf("there are %d services, want 16", len(p.Services))
 	}
 	release := regexp.MustCompile(`^[a-z0-9./-]+:v?[0-9]+\.[0-9]+(\.[0-9]+)?(-alpine)?$`)
 	for name, s := range p.Services {
@@ -58,6 +58,28 @@ func TestFile(t *testing.T) {
 			if port.HostIP != "127.0.0.1" {
 				t.Errorf("%s publishes %s on all addresses", name, port.Published)
 			}
+		}
+	}
+}
+
+// TestAdminPort wants the console where the page says, and no other admin listener outside: each with its token.
+func TestAdminPort(t *testing.T) {
+	p := load(t)
+	for name, s := range p.Services {
+		if listen := s.Environment["HOOKPROOF_ADMIN_LISTEN"]; listen == nil {
+			continue
+		}
+		if token := s.Environment["HOOKPROOF_ADMIN_TOKEN_FILE"]; token == nil || *token == "" {
+			t.Errorf("%s has an admin listener without a token", name)
+		}
+		published := ""
+		for _, port := range s.Ports {
+			if port.Target == 9090 {
+				published = port.Published
+			}
+		}
+		if want := map[string]string{"provisioner": "9090"}[name]; published != want {
+			t.Errorf("%s publishes its admin listener at %q, want %q", name, published, want)
 		}
 	}
 }

@@ -28,11 +28,25 @@ func TestStack(t *testing.T) {
 		s.await("http://"+s.address(role)+":9090/readyz", time.Minute)
 	}
 	again := s.keys()
-	for _, job := range []string{"keys", "pool-key", "certificate", "setup"} { // as a second "up" does
+	for _, job := range []string{"keys", "pool-key", "admin-token", "certificate", "setup"} { // as a second "up" does
 		s.job(job, s.command(job), false)
 	}
 	if now := s.keys(); now != again {
 		t.Error("a second start made other keys")
+	}
+
+	token := s.token()
+	for _, role := range []string{"verifier", "provisioner"} {
+		for given, want := range map[string]int{"": http.StatusUnauthorized, token + "x": http.StatusUnauthorized, token: http.StatusOK} {
+			res, err := ask("http://"+s.address(role)+":9090/console", given)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != want {
+				t.Errorf("GET /console of the %s with a token of %d bytes = %s, want %d", role, len(given), res.Status, want)
+			}
+		}
 	}
 
 	apply := s.command("cli", "apply", "-f", "/webhooks/orders.yaml", "--seal-secret")
@@ -50,7 +64,7 @@ func TestStack(t *testing.T) {
 		}
 	}
 	s.eventually("one event verified and one rejected", func() bool {
-		res, err := http.Get("http://" + s.address("verifier") + ":9090/webhooks/audit/metrics")
+		res, err := ask("http://"+s.address("verifier")+":9090/webhooks/audit/metrics", token)
 		if err != nil {
 			return false
 		}
@@ -60,8 +74,8 @@ func TestStack(t *testing.T) {
 	})
 	s.eventually("traces at the collector", func() bool { return traces.Load() > 0 })
 	for _, role := range []string{"ingress", "verifier", "provisioner"} {
-		if log := s.running[role].log.String(); strings.Contains(log, "a permission is missing") || strings.Contains(log, secret) {
-			t.Errorf("%s lacks a permission, or its log holds the secret:\n%s", role, log)
+		if log := s.running[role].log.String(); strings.Contains(log, "a permission is missing") || strings.Contains(log, secret) || strings.Contains(log, token) {
+			t.Errorf("%s lacks a permission, or its log holds the secret or the token:\n%s", role, log)
 		}
 		if err := s.end(role); err != nil {
 			t.Errorf("%s ended with %v", role, err)
@@ -85,6 +99,29 @@ func (s *stack) collector() *atomic.Int64 {
 	go func() { _ = srv.Serve(l) }()
 	s.t.Cleanup(func() { _ = srv.Close() })
 	return &n
+}
+
+// token returns the admin token, as the page says how to look it up.
+func (s *stack) token() string {
+	s.t.Helper()
+	out, err := s.command("admin-token", "cat /var/lib/hookproof/admin.token").Output()
+	token := strings.TrimSpace(string(out))
+	if err != nil || len(token) < 16 {
+		s.t.Fatalf("a token of %d bytes, %v", len(token), err)
+	}
+	return token
+}
+
+// ask asks an admin listener, with the token unless it is empty.
+func ask(url, token string) (*http.Response, error) {
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		req.SetBasicAuth("operator", token)
+	}
+	return http.DefaultClient.Do(req)
 }
 
 // keys returns every key and certificate.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,18 +98,19 @@ func (s *stack) mount(service string) {
 	}
 }
 
-// command returns a service as a process.
+// command returns a service as a process; args come in place of its command, as with docker compose run.
 func (s *stack) command(service string, args ...string) *exec.Cmd {
 	s.t.Helper()
 	s.mount(service)
 	c := s.project.Services[service]
-	line := append([]string(c.Entrypoint), c.Command...)
+	line := slices.Clone([]string(c.Entrypoint))
 	if strings.HasPrefix(c.Image, "hookproof:") { // its entrypoint
-		line = append([]string{"hookproof"}, line...)
+		line = []string{"hookproof"}
 	}
-	if args != nil {
-		line = append(line[:1:1], args...)
+	if args == nil {
+		args = c.Command
 	}
+	line = append(line, args...)
 	for i := range line {
 		line[i] = s.native(service, line[i])
 	}

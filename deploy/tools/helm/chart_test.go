@@ -18,7 +18,7 @@ func TestLint(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, wrong := range []string{"ingress.replica=3", "setup.replicas=2", "image.digest=sha256:12", "horizon=1hour", "ingress.route.enabled=true", "verifier.autoscaling.by=cpu"} {
+	for _, wrong := range []string{"ingress.replica=3", "setup.replicas=2", "image.digest=sha256:12", "horizon=1hour", "ingress.route.enabled=true", "verifier.autoscaling.by=cpu", "adminToken.secret=Hookproof_Admin", "adminToken.key="} {
 		if out, err := tool(t, "helm", "template", chart, "--set", wrong); err == nil {
 			t.Errorf("%s was accepted:\n%.300s", wrong, out)
 		}

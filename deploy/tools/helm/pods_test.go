@@ -157,11 +157,16 @@ func keys(t *testing.T) map[string]string {
 		}
 	}
 	certify(t, dir)
+	token := filepath.Join(dir, "admin.token")
+	if err := os.WriteFile(token, []byte(adminToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	return map[string]string{"NATS_URL": "nats://127.0.0.1:1", "NATS_NKEY": filepath.Join(dir, "verifier.nk"), "NATS_CA": filepath.Join(dir, "server.pem"),
-		"HOOKPROOF_XKEY_FILE": filepath.Join(dir, "pool.xkey")}
+		"HOOKPROOF_XKEY_FILE": filepath.Join(dir, "pool.xkey"), tokenFile: token}
 }
 
-// TestProbes asks the real binary for every path that Kubernetes or Prometheus would ask for.
+// TestProbes asks the real binary, which has an admin token, for every path that Kubernetes or Prometheus would ask for:
+// neither sends the token.
 func TestProbes(t *testing.T) {
 	paths := map[string]bool{"/metrics": true} // the ServiceMonitor's
 	for command, pod := range pods(t, "full") {
@@ -181,6 +186,7 @@ func TestProbes(t *testing.T) {
 	}
 	admin := freeAddress(t)
 	cmd := exec.Command("bin/hookproof", "all", "--listen", freeAddress(t), "--admin-listen", admin, "--nats-listen", "", "--data-dir", t.TempDir())
+	cmd.Env = append(os.Environ(), tokenFile+"="+keys(t)[tokenFile])
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -196,6 +202,7 @@ func TestProbes(t *testing.T) {
 			return res.StatusCode == http.StatusOK
 		})
 	}
+	asksForToken(t, "http://"+admin)
 }
 
 // TestGrace wants each role to have longer than it may take to finish what it has in hand: the longest drain, then the

@@ -96,6 +96,7 @@ var variants = map[string][]string{
 	"full": {"verifier.autoscaling.by=keda", "metrics.serviceMonitor.enabled=true", "metrics.serviceMonitor.labels.release=prometheus",
 		"ingress.route.enabled=true", "ingress.route.host=hooks.example.com", "ingress.route.tlsSecret=hooks-tls", "ingress.trustedProxies={10.0.0.0/8}",
 		"otel.endpoint=http://collector.observability.svc:4318", "provisioner.genesys.secret=hookproof-genesys", "webhookSecrets=hookproof-webhooks",
+		"adminToken.secret=hookproof-admin", "adminToken.key=password",
 		"verifier.env.GOMEMLIMIT=400MiB", "image.digest=sha256:" + strings.Repeat("ab", 32)},
 	"least": {"verifier.autoscaling.by=none", "ingress.autoscaling.enabled=false", "setup.enabled=false", "networkPolicy.enabled=false", "nats.ca.secret="},
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,6 +24,7 @@ func TestSystemdUnits(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			u := readUnit(t, path)
 			u.analyse(t)
+			u.credentials(t)
 			u.command(t).check(t)
 		})
 	}
@@ -69,6 +72,31 @@ func (u unit) analyse(t *testing.T) {
 	}
 	if out, err := exec.Command("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold="+maxExposure, u.path).CombinedOutput(); err != nil {
 		t.Errorf("systemd-analyze security: %v\n%s", err, out)
+	}
+}
+
+// credentials wants the admin token among the files that the unit hands over, and each of them, and no other, in a variable.
+func (u unit) credentials(t *testing.T) {
+	t.Helper()
+	var loaded, named []string
+	for _, s := range u.settings {
+		switch s[0] {
+		case "LoadCredential":
+			name, _, _ := strings.Cut(s[1], ":")
+			loaded = append(loaded, name)
+		case "Environment":
+			for _, m := range regexp.MustCompile(`([A-Z_]+)=%d/(\S+)`).FindAllStringSubmatch(s[1], -1) {
+				named = append(named, m[2])
+				if m[1] == "HOOKPROOF_ADMIN_TOKEN_FILE" && m[2] != "admin.token" || m[1] != "HOOKPROOF_ADMIN_TOKEN_FILE" && m[2] == "admin.token" {
+					t.Errorf("%s is %s", m[1], m[2])
+				}
+			}
+		}
+	}
+	slices.Sort(loaded)
+	slices.Sort(named)
+	if !slices.Equal(loaded, named) || !slices.Contains(loaded, "admin.token") {
+		t.Errorf("the unit loads %q and names %q, want the same with admin.token", loaded, named)
 	}
 }
 

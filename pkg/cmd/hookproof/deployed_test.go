@@ -55,8 +55,12 @@ func standIns(t *testing.T) map[string]string {
 	if _, err := secret.LoadOrCreateKey(key); err != nil {
 		t.Fatal(err)
 	}
+	token := filepath.Join(dir, "admin.token")
+	if err := os.WriteFile(token, []byte("a token that only operators know\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	return map[string]string{"NATS_URL": "nats://127.0.0.1:1", "NATS_NKEY": filepath.Join(dir, "admin.nk"), "NATS_CA": selfSigned(t, dir),
-		"HOOKPROOF_XKEY_FILE": key, "HOME": dir}
+		"HOOKPROOF_XKEY_FILE": key, "HOOKPROOF_ADMIN_TOKEN_FILE": token, "HOME": dir}
 }
 
 // notFlags are the variables that a role reads and that have no flag: credentials, secrets, and what libraries read.

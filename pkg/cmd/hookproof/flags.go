@@ -95,7 +95,7 @@ func (f secretFlags) resolver(p *process) (secret.Resolver, error) {
 type adminFlags struct {
 	AdminListen    string           `help:"Address of the admin listener: health, audit, console and profiles. Keep it inside." env:"HOOKPROOF_ADMIN_LISTEN" default:"127.0.0.1:9090"`
 	AdminHosts     []string         `help:"Host names that the admin listener answers to, beside addresses and localhost." env:"HOOKPROOF_ADMIN_HOSTS"`
-	AdminTokenFile string           `help:"File with the token that audit, console and profiles ask for. Without it console and profiles answer on loopback only." env:"HOOKPROOF_ADMIN_TOKEN_FILE" type:"path"`
+	AdminTokenFile string           `help:"File with the token that audit, console and profiles ask for. Without it they answer on loopback only." env:"HOOKPROOF_ADMIN_TOKEN_FILE" type:"path"`
 	TraceURL       console.TraceURL `name:"trace-url" help:"Address of a trace, with {trace} in place of its id: what the console links to." env:"HOOKPROOF_TRACE_URL"`
 }
 

@@ -42,6 +42,7 @@ func TestProductionCommands(t *testing.T) {
 	defer s.x.close()
 	first := strings.NewReplacer("/etc/nats", s.path("nats-1"), "/var/lib/nats", s.path("store-1"))
 	runPage(t, s.x, page, []step{
+		{on: "/webhooks/audit/metrics", with: strings.NewReplacer("sudo cat /etc/hookproof", "cat "+s.path("hookproof")), prints: `"verifiedCount": [1-9]`, then: s.refuseWithoutToken},
 		{on: "sha256sum", notRun: "make test-deploy builds the archives and checks their sums"},
 		{on: "sudo ", notRun: "it installs; make test-deploy analyses the units"},
 		{on: "go build", notRun: "make test-deploy builds it so, and compares the bytes"},
@@ -102,7 +103,7 @@ func (s *site) layOut() {
 		s.copyFiles(dir, here, "../../../deploy/nats/nats-server.conf", "../../../deploy/nats/cluster.conf")
 		s.copyFiles(dir, nil, s.path("keys/keys.conf"), s.path("keys/server.pem"), s.path("keys/server-key.pem"), s.path("keys/ca.pem"))
 	}
-	s.copyFiles(s.path("hookproof"), nil, s.path("keys/ca.pem"), s.path("keys/pool.xkey"), s.path("keys/ingress.nk"), s.path("keys/verifier.nk"), s.path("keys/provisioner.nk"))
+	s.copyFiles(s.path("hookproof"), nil, s.path("keys/ca.pem"), s.path("keys/pool.xkey"), s.path("keys/admin.token"), s.path("keys/ingress.nk"), s.path("keys/verifier.nk"), s.path("keys/provisioner.nk"))
 }
 
 func (s *site) copyFiles(dir string, change *strings.Replacer, paths ...string) {
@@ -176,6 +177,21 @@ func (s *site) startRoles() {
 	}
 	for _, admin := range []string{"9090", "9091", "9092"} {
 		s.await("http://127.0.0.1:" + admin + "/readyz")
+	}
+}
+
+// refuseWithoutToken wants every role's admin listener to ask for the token that its unit hands over.
+func (s *site) refuseWithoutToken() {
+	s.t.Helper()
+	for _, address := range []string{"9090/debug/pprof/", "9091/webhooks/audit/metrics", "9091/console", "9092/console"} {
+		res, err := http.Get("http://127.0.0.1:" + address)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusUnauthorized {
+			s.t.Errorf("GET %s without the token = %s, want 401", address, res.Status)
+		}
 	}
 }
 
