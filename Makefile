@@ -4,7 +4,7 @@ SHELL      := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 GO         ?= go
 STATE      := .hookproof
-RACE_TIMEOUT := 12m
+RACE_TIMEOUT := 30m
 
 .DEFAULT_GOAL := help
 

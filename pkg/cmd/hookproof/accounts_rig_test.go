@@ -110,7 +110,7 @@ func (a *accounts) serve(change func(*server.Options)) (stop func()) {
 	srv.Start()
 	stop = func() { srv.Shutdown(); srv.WaitForShutdown() }
 	a.t.Cleanup(stop)
-	if !srv.ReadyForConnections(10 * time.Second) {
+	if !srv.ReadyForConnections(60 * time.Second) {
 		a.t.Fatal("the server is not ready")
 	}
 	a.url = srv.ClientURL()

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// settle is how long an attack is given to have an effect, which takes the server well under a millisecond.
+	// settle is how long an attack is given to have an effect that it must not have, which takes the server well under a
+	// millisecond.
 	settle = 20 * time.Millisecond
 	// settleLate is the same once more, for all attacks together.
 	settleLate = 500 * time.Millisecond
@@ -78,6 +79,11 @@ func (a *target) suffer(t *testing.T, x attack) (refused bool) {
 	if refused = errors.Is(nc.LastError(), nats.ErrPermissionViolation); refused {
 		x.stores = ""
 	} else {
+		if x.stores != "" {
+			a.eventually("the attack has reached "+x.stores, func() bool {
+				return a.view().streams[x.stores].last > before.streams[x.stores].last
+			})
+		}
 		<-time.After(settle)
 	}
 	a.compare(t, before, x.stores)
@@ -148,7 +154,7 @@ func (a *target) compare(t *testing.T, before view, stores string) {
 	t.Helper()
 	after := a.view()
 	if was, is := before.streams[stores], after.streams[stores]; stores != "" && is.last != was.last+1 {
-		t.Errorf("stream %s ends at %d, was %d: the attack did not even reach it", stores, is.last, was.last)
+		t.Errorf("stream %s ends at %d, was %d: the attack has stored more than its one message", stores, is.last, was.last)
 	}
 	delete(before.streams, stores)
 	delete(after.streams, stores)

@@ -30,7 +30,7 @@ type example struct {
 func newExample(t *testing.T, command []string, url string, env ...string) *example {
 	dir := t.TempDir()
 	e := &example{t: t, command: command, table: filepath.Join(dir, "events"), log: filepath.Join(dir, "log")}
-	e.env = slices.Concat(os.Environ(), []string{"NATS_URL=" + url, "TABLE=" + e.table, "VERIFY_SECRET=" + testSecret}, env)
+	e.env = slices.Concat(environ(), []string{"NATS_URL=" + url, "TABLE=" + e.table, "VERIFY_SECRET=" + testSecret}, env)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the consumer's log:\n%s", e.logged())

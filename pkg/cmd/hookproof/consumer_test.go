@@ -22,7 +22,7 @@ import (
 
 // goConsumer builds deploy/examples/consumer-go, once.
 var goConsumer = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "hookproof-consumer")
+	dir, err := buildDir()
 	if err != nil {
 		return "", err
 	}

@@ -27,7 +27,7 @@ func newShell(t *testing.T, env ...string) *shell {
 		t.Fatal(err)
 	}
 	bin := filepath.Join(s.dir, "bin")
-	s.env = slices.Concat(os.Environ(), []string{"GOBIN=" + bin, "PATH=" + bin + ":" + os.Getenv("PATH"), "XDG_CONFIG_HOME=" + s.dir}, env)
+	s.env = slices.Concat(environ(), []string{"GOBIN=" + bin, "PATH=" + bin + ":" + os.Getenv("PATH"), "XDG_CONFIG_HOME=" + s.dir}, env)
 	return s
 }
 
@@ -102,7 +102,7 @@ func TestConsumingCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := exec.Command(demo, "all", "--demo", "--listen", freeAddress(t), "--admin-listen", freeAddress(t), "--nats-listen", listen, "--data-dir", t.TempDir())
-	all.Env = append(os.Environ(), "WEBHOOK_SECRET="+testSecret, "ALLOWED_IPS=127.0.0.1,::1", "HOOKPROOF_TRUSTED_PROXIES=127.0.0.1")
+	all.Env = append(environ(), "WEBHOOK_SECRET="+testSecret, "ALLOWED_IPS=127.0.0.1,::1", "HOOKPROOF_TRUSTED_PROXIES=127.0.0.1")
 	if err := all.Start(); err != nil {
 		t.Fatal(err)
 	}

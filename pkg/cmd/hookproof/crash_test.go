@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -25,7 +25,7 @@ import (
 
 // testBinary builds the program with failpoints, once.
 var testBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "hookproof-test")
+	dir, err := buildDir()
 	if err != nil {
 		return "", err
 	}
@@ -37,10 +37,18 @@ var testBinary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// environ is this process's environment without what would configure hookproof, its telemetry or a client of NATS: that, a
+// process of a test has from its test alone.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return strings.HasPrefix(variable, "HOOKPROOF_") || strings.HasPrefix(variable, "OTEL_") || strings.HasPrefix(variable, "NATS_")
+	})
+}
+
 // child is a real process of the program.
 type child struct {
 	cmd  *exec.Cmd
-	logs bytes.Buffer
+	logs output
 	done chan struct{} // closed when it has ended; then err is set
 	err  error
 }
@@ -53,7 +61,7 @@ func (r *rig) spawn(failpoint string, args ...string) *child {
 		r.t.Fatal(err)
 	}
 	c := &child{cmd: exec.Command(binary, args...), done: make(chan struct{})}
-	c.cmd.Env = slices.Concat(os.Environ(), []string{"NATS_URL=" + r.server.URL(), "WEBHOOK_SECRET=" + testSecret, "HOOKPROOF_FAILPOINT=" + failpoint,
+	c.cmd.Env = slices.Concat(environ(), []string{"NATS_URL=" + r.server.URL(), "WEBHOOK_SECRET=" + testSecret, "HOOKPROOF_FAILPOINT=" + failpoint,
 		"HOOKPROOF_ADMIN_LISTEN=127.0.0.1:0"}, r.env)
 	c.cmd.Stdout, c.cmd.Stderr = &c.logs, &c.logs
 	if err := c.cmd.Start(); err != nil {
@@ -129,6 +137,7 @@ func TestVerifierStalled(t *testing.T) {
 			r.configure(policy.Policy{Webhook: "genesys", Scheme: scheme(t, signature.NameGenesysWebhook)})
 			genuine, others := r.mixed(10)
 			stalled := r.spawn(step+":1:stall:6s", "verifier")
+			r.eventually("it stalls", func() bool { return strings.Contains(stalled.logs.String(), "failpoint: stalled at "+step) })
 			r.spawn("", "verifier")
 			r.drained()
 			stalled.stop(t) // it finishes what it holds

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -96,9 +98,10 @@ func (w *wire) mend() {
 // edge is an ingress with a buffer, in a process of its own behind a wire to the rig's hub. The rig posts to it.
 type edge struct {
 	*rig
-	wire  *wire
-	admin string // URL
-	args  []string
+	wire   *wire
+	admin  string // URL
+	buffer string // its directory
+	args   []string
 	*child
 	sent []sent
 }
@@ -116,17 +119,18 @@ func newEdge(r *rig, flags ...string) *edge {
 	e := edgeOf(r, r.server.URL(), flags...)
 	e.start("")
 	r.configure(policy.Policy{Webhook: "genesys", Scheme: scheme(r.t, signature.NameGenesysWebhook)})
+	e.knows("genesys")
 	return e
 }
 
 // edgeOf returns an edge of a hub, to be started.
 func edgeOf(r *rig, hub string, flags ...string) *edge {
 	r.t.Helper()
-	e := &edge{rig: r, wire: newWire(r.t, hub)}
+	e := &edge{rig: r, wire: newWire(r.t, hub), buffer: r.t.TempDir()}
 	public, admin := freeAddress(r.t), freeAddress(r.t)
 	r.url, e.admin = "http://"+public+"/webhooks/", "http://"+admin
 	e.args = append([]string{"ingress", "--nats-url", "nats://" + e.wire.Addr().String(), "--listen", public, "--admin-listen", admin,
-		"--stranger-rate", "1e6", "--stranger-burst", "1000000", "--buffer-dir", r.t.TempDir()}, flags...)
+		"--stranger-rate", "1e6", "--stranger-burst", "1000000", "--buffer-dir", e.buffer}, flags...)
 	return e
 }
 
@@ -135,6 +139,15 @@ func (e *edge) start(failpoint string) {
 	e.t.Helper()
 	e.child = e.spawn(failpoint, e.args...)
 	e.eventually("the edge is ready", func() bool { return e.alive() && e.readyz() != "" })
+}
+
+// knows waits until the edge has the route of a webhook, also once it is started again without its hub.
+func (e *edge) knows(webhook string) {
+	e.t.Helper()
+	e.eventually("the edge knows "+webhook, func() bool {
+		kept, _ := os.ReadFile(filepath.Join(e.buffer, routesFile)) // absent at first
+		return bytes.Contains(kept, []byte(`"`+webhook+`"`)) && routed(e.url+webhook)
+	})
 }
 
 func (e *edge) alive() bool {

@@ -63,7 +63,7 @@ func (r *rig) flood(in public, d time.Duration, forgedEach int) flood {
 			stranger := in.client(r.t)
 			workers.Go(func() {
 				for n := range due {
-					status := stranger.forge(n)
+					status := stranger.forge(n, forgedBody)
 					mu.Lock()
 					f.forged[status]++
 					mu.Unlock()
@@ -115,9 +115,9 @@ func (s *remote) honest(body []byte) (status int, id string) {
 }
 
 // forge sends a forged request, the nth, from an address that no other has.
-func (s *remote) forge(n int) (status int) {
+func (s *remote) forge(n int, body []byte) (status int) {
 	from := netip.AddrFrom4([4]byte{100, 64 + byte(n>>16)&0x3f, byte(n >> 8), byte(n)})
-	status, _ = s.send(http.Header{"X-Genesys-Signature": {"forged"}, "X-Genesys-Timestamp": signed(nil)["X-Genesys-Timestamp"]}, from.String(), forgedBody)
+	status, _ = s.send(http.Header{"X-Genesys-Signature": {"forged"}, "X-Genesys-Timestamp": signed(nil)["X-Genesys-Timestamp"]}, from.String(), body)
 	return status
 }
 

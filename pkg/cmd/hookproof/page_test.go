@@ -116,7 +116,7 @@ func TestReadBlocks(t *testing.T) {
 func TestRunPage(t *testing.T) {
 	page := t.TempDir() + "/page.md"
 	text := "    A='one  two'\n    mkdir sub && cd sub\n    test \"$A\" = 'one  two' && test \"${PWD##*/}\" = sub\n\n" +
-		"<!-- background: ready -->\n\n    echo ready; echo $$ >../pid; exec tail -f /dev/null\n\n" +
+		"<!-- background: ready -->\n\n    echo $$ >../pid; echo ready; exec tail -f /dev/null\n\n" +
 		"<!-- until: tick -->\n\n    kill -0 $(cat ../pid) && echo tick && tail -f /dev/null\n\n" +
 		"<!-- exits: 3 -->\n\n    (exit 3)\n\n" +
 		"<!-- not run: it would fail -->\n\n    false\n\nA file:\n\n" +

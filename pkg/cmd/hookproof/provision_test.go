@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,10 @@ func newOrganisation(t *testing.T, topology bus.Topology, cfg genesystest.Config
 	cfg.AllowInsecureTargets, cfg.RequestsPerMinute = true, -1
 	o := &organisation{rig: newRig(t, topology, verifiers), sim: genesystest.New(cfg)}
 	client, url := genesystest.DemoClient(), o.sim.Start(t).URL
+	lease := cmp.Or(topology.AckWait, 5*time.Second) // a step is given two thirds of it, and after a kill it is waited for
 	o.env = []string{"GENESYS_CLIENT_ID=" + client.ID, "GENESYS_CLIENT_SECRET=" + client.Secret.Reveal(), "HOOKPROOF_GENESYS_API_URL=" + url,
-		"HOOKPROOF_GENESYS_LOGIN_URL=" + url, "HOOKPROOF_ALLOW_PRIVATE_TARGETS=true", "HOOKPROOF_PROVISIONER_LEASE=2s", "HOOKPROOF_REMOVAL_GRACE=1s"}
+		"HOOKPROOF_GENESYS_LOGIN_URL=" + url, "HOOKPROOF_ALLOW_PRIVATE_TARGETS=true", "HOOKPROOF_PROVISIONER_LEASE=" + lease.String(),
+		"HOOKPROOF_REMOVAL_GRACE=1s"}
 	for epoch := range 4 { // the same as testEnv
 		name := fmt.Sprintf("HOOKPROOF_SECRET_%d", epoch)
 		text, _ := testEnv(name)

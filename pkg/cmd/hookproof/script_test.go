@@ -1,11 +1,11 @@
 package main
 
 import (
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,8 +13,22 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hookproof": main, "netns": netns})
+	testscript.Main(tests{m}, map[string]func(){"hookproof": main, "netns": netns})
 }
+
+// tests are all tests; after them nothing is left of what they have built.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	code := t.M.Run()
+	if dir, err := buildDir(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	return code
+}
+
+// buildDir makes a directory for the programs that tests build, once.
+var buildDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "hookproof-test") })
 
 // TestScripts runs testdata/script: the command line as a user types it.
 func TestScripts(t *testing.T) {
@@ -39,10 +53,9 @@ func TestScripts(t *testing.T) {
 // freePorts sets each variable to a loopback address that is free now.
 func freePorts(ts *testscript.TestScript, _ bool, names []string) {
 	for _, name := range names {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		address, err := nextAddress()
 		ts.Check(err)
-		defer l.Close() // together, so that no two are the same
-		ts.Setenv(name, l.Addr().String())
+		ts.Setenv(name, address)
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -24,28 +23,32 @@ type terminal struct {
 }
 
 func newTerminal(t *testing.T, dir string, env ...string) *terminal {
-	return &terminal{t: t, dir: dir, env: append(os.Environ(), env...), state: filepath.Join(t.TempDir(), "state")}
+	return &terminal{t: t, dir: dir, env: append(environ(), env...), state: filepath.Join(t.TempDir(), "state")}
+}
+
+// output is what a process has printed so far. It is safe for concurrent use.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // session is one command that runs.
 type session struct {
 	cmd  *exec.Cmd
 	done chan error
-
-	mu  sync.Mutex
-	out bytes.Buffer
-}
-
-func (s *session) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.out.Write(b)
-}
-
-func (s *session) output() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.out.String()
+	out  output
 }
 
 // interrupt presses Ctrl-C, and waits for the end.
@@ -65,7 +68,7 @@ func (x *terminal) start(command string) *session {
 	x.t.Helper()
 	const script = `set -a; [ ! -f "$0" ] || . "$0"; eval "$1"; code=$?; { export -p; printf 'cd %q\n' "$PWD"; } >"$0"; exit $code`
 	s := &session{cmd: exec.Command("bash", "-c", script, x.state, command), done: make(chan error, 1)}
-	s.cmd.Dir, s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = x.dir, x.env, s, s
+	s.cmd.Dir, s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = x.dir, x.env, &s.out, &s.out
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.cmd.WaitDelay = 10 * time.Second
 	if err := s.cmd.Start(); err != nil {
@@ -86,9 +89,9 @@ func (x *terminal) run(command string) (output string, code int) {
 	case <-s.done:
 	case <-time.After(commandTimeout):
 		s.interrupt(x.t)
-		x.t.Fatalf("%s\ndid not end within %s:\n%s", command, commandTimeout, s.output())
+		x.t.Fatalf("%s\ndid not end within %s:\n%s", command, commandTimeout, s.out.String())
 	}
-	return s.output(), s.cmd.ProcessState.ExitCode()
+	return s.out.String(), s.cmd.ProcessState.ExitCode()
 }
 
 // until types a command, and ends it once it has printed every text.
@@ -129,12 +132,12 @@ func (x *terminal) await(s *session, command string, texts ...string) {
 		}
 		select {
 		case err := <-s.done:
-			x.t.Fatalf("%s\nended (%v) before %q:\n%s", command, err, missing, s.output())
+			x.t.Fatalf("%s\nended (%v) before %q:\n%s", command, err, missing, s.out.String())
 		default:
 		}
 		if time.Now().After(deadline) {
 			s.interrupt(x.t)
-			x.t.Fatalf("%s\nno %q within %s:\n%s", command, missing, commandTimeout, s.output())
+			x.t.Fatalf("%s\nno %q within %s:\n%s", command, missing, commandTimeout, s.out.String())
 		}
 	}
 }
@@ -142,7 +145,7 @@ func (x *terminal) await(s *session, command string, texts ...string) {
 // there reports whether a text was printed, or an URL answers 200.
 func there(s *session, text string) bool {
 	if !strings.HasPrefix(text, "http://") {
-		return strings.Contains(s.output(), text)
+		return strings.Contains(s.out.String(), text)
 	}
 	res, err := http.Get(text)
 	if err != nil {
