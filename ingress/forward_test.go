@@ -35,17 +35,11 @@ type hub struct {
 // newHub starts a server that takes messages up to so many bytes.
 func newHub(t *testing.T, maxPayload int32) *hub {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	h := &hub{t: t, opts: server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: t.TempDir(), NoSigs: true}}
+	h := &hub{t: t, opts: server.Options{Host: bustest.Loopback(), Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true}}
 	h.start(maxPayload)
+	h.opts.Port = h.running.Addr().(*net.TCPAddr).Port // when it starts again
 	t.Cleanup(func() { h.stop() })
+	var err error
 	if h.Bus, err = bus.Connect(bus.Config{URL: h.running.ClientURL()}, bustest.Log(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -202,9 +196,14 @@ func TestForwardUnsafeHub(t *testing.T) {
 	b.put("first", []byte("{}"))
 	f := ingress.NewForwarder(ingress.ForwardConfig{Grace: time.Millisecond}, local, h.Bus, bustest.Log(t))
 	err = f.Run(t.Context(), func(context.Context) error {
-		eventually(t, "it says why", func() bool { return f.Hub().Away && errors.Is(f.Hub().Cause, bus.ErrUnsafe) })
-		if n := waits(h.Bus, bus.StreamUnverified); n != 0 || !strings.Contains(f.Hub().Cause.Error(), "discards its oldest messages") {
-			t.Errorf("%d messages at the hub, %v", n, f.Hub().Cause)
+		var cause error
+		eventually(t, "it says why", func() bool {
+			hub := f.Hub()
+			cause = hub.Cause
+			return hub.Away && errors.Is(cause, bus.ErrUnsafe)
+		})
+		if n := waits(h.Bus, bus.StreamUnverified); n != 0 || !strings.Contains(cause.Error(), "discards its oldest messages") {
+			t.Errorf("%d messages at the hub, %v", n, cause)
 		}
 		safe := unsafe
 		safe.Discard = jetstream.DiscardNew

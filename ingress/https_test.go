@@ -62,9 +62,9 @@ func TestHTTPS(t *testing.T) {
 	write(t, files.cert, renewed)
 	write(t, files.key, renewedKey)
 	both := append(append([]byte(nil), cert...), renewed...)
-	for end := time.Now().Add(15 * time.Second); dialTLS(t, l.Addr().String(), both) != 2; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); dialTLS(t, l.Addr().String(), both) != 2; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("the server shows the former certificate after 15 s")
+			t.Fatal("the server shows the former certificate after 30 s")
 		}
 	}
 }

@@ -1,10 +1,12 @@
 package ingress
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,7 +23,7 @@ type certificate struct {
 	mu      sync.Mutex
 	pair    *tls.Certificate
 	checked time.Time
-	stamp   string
+	digest  [sha256.Size]byte // of the files that pair was loaded from
 }
 
 // get is a tls.Config's GetCertificate.
@@ -32,30 +34,37 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return c.pair, nil
 	}
 	c.checked = time.Now()
-	stamp := stampOf(c.certFile) + stampOf(c.keyFile)
-	if c.pair != nil && stamp == c.stamp {
-		return c.pair, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	if err != nil {
+	if err := c.load(); err != nil {
 		if c.pair == nil {
 			return nil, fmt.Errorf("TLS certificate: %w", err)
 		}
 		c.log.Warn("TLS certificate not renewed, the former one stays", "error", err)
-		return c.pair, nil
+	}
+	return c.pair, nil
+}
+
+// load takes over what the files hold, if that is new. It reads them whole: a copy may have the times and the size of the
+// file that it replaces.
+func (c *certificate) load() error {
+	cert, err := os.ReadFile(c.certFile)
+	if err != nil {
+		return err
+	}
+	key, err := os.ReadFile(c.keyFile)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(slices.Concat(cert, key))
+	if c.pair != nil && digest == c.digest {
+		return nil
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return err
 	}
 	if c.pair != nil {
 		c.log.Info("TLS certificate renewed", "file", c.certFile)
 	}
-	c.pair, c.stamp = &pair, stamp
-	return c.pair, nil
-}
-
-// stampOf identifies a file's content well enough to notice a renewal.
-func stampOf(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "absent"
-	}
-	return fmt.Sprintf("%s/%d ", info.ModTime().Format(time.RFC3339Nano), info.Size())
+	c.pair, c.digest = &pair, digest
+	return nil
 }

@@ -81,6 +81,7 @@ func TestTheLastGoodAddressesStay(t *testing.T) {
 			c.ahead.Store(int64(48 * time.Hour))
 			c.eventually("they are asked for again and again", func() bool { return c.sim.State().Calls["IPRanges"] > calls+1 })
 			stop()
+			c.ahead.Store(int64(49 * time.Hour)) // past its lease, if it could not give that back
 			c.run(c.config())
 			live := c.apply("chat", doc("chat", envA, follows))
 			if got := c.allowlist("chat"); got != want || live.Error != "" {

@@ -53,7 +53,7 @@ func (c *cloud) config() provisioner.Config {
 func (c *cloud) client(change func(*genesys.Config)) *genesys.Client {
 	c.t.Helper()
 	config := c.sim.ClientConfig(c.server)
-	config.Attempts, config.Timeout, config.PollInterval = 1, time.Second, 10*time.Millisecond
+	config.Attempts, config.PollInterval = 1, 10*time.Millisecond
 	config.MaxRetryAfter, config.RequestsPerMinute = time.Millisecond, 100_000
 	if change != nil {
 		change(&config)

@@ -75,7 +75,7 @@ func (w *world) config() provisioner.Config {
 			s, _ := v.(string)
 			return s, ok
 		}},
-		RouteGrace: 50 * time.Millisecond, RemovalGrace: 50 * time.Millisecond, Backoff: 50 * time.Millisecond, MaxBackoff: 200 * time.Millisecond, Lease: 3 * time.Second,
+		RouteGrace: 50 * time.Millisecond, RemovalGrace: 50 * time.Millisecond, Backoff: 50 * time.Millisecond, MaxBackoff: 200 * time.Millisecond, Lease: time.Minute,
 		Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
 	}
 }

@@ -28,6 +28,7 @@ type scheduler struct {
 type run struct {
 	name     string
 	sequence uint64 // of the message that it works for
+	began    time.Time
 	cancel   context.CancelCauseFunc
 	view     view // the record as the pass left it
 	err      error
@@ -36,7 +37,7 @@ type run struct {
 // known is what this process knows of a webhook beside the mirror.
 type known struct {
 	view      view      // newer than the mirror's, or older
-	checkedAt time.Time // when the last pass ended; the zero time makes every record due once after the start
+	checkedAt time.Time // when the last pass that was recorded began; the zero time makes every record due once after the start
 	notBefore time.Time // no pass earlier, because the last one could not be recorded or has to wait a moment
 }
 
@@ -100,7 +101,7 @@ func (s *scheduler) consider(ctx context.Context, name string) {
 		return
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	r := &run{name: name, sequence: k.view.ConfigSequence, cancel: cancel}
+	r := &run{name: name, sequence: k.view.ConfigSequence, began: s.p.cfg.now(), cancel: cancel}
 	s.running[name] = r
 	go func() {
 		defer cancel(nil)
@@ -117,7 +118,7 @@ func (s *scheduler) end(r *run) {
 	pause, waits := errors.AsType[pauseError](r.err)
 	switch {
 	case r.err == nil:
-		k.checkedAt = now
+		k.checkedAt = r.began // what came about since was not seen
 	case waits:
 		k.notBefore = now.Add(pause.after)
 	case errors.Is(r.err, errLost), errors.Is(r.err, context.Canceled):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -185,13 +186,17 @@ func TestProbeBuffer(t *testing.T) {
 	if probes == 0 || probes == 100 {
 		t.Fatalf("%d probes fit into 1 KiB", probes)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_ = b.Consume(ctx, bus.StreamBuffer, bus.ConsumerProbe, 1, 0, func(context.Context, *bus.Delivery) error {
 		if probes--; probes == 0 {
 			cancel()
 		}
 		return nil
+	})
+	eventually(t, patience, "they are taken out", func() bool {
+		s, err := b.State(t.Context(), bus.StreamBuffer, "")
+		return err == nil && s.Messages == 0
 	})
 	if err := b.ProbeBuffer(t.Context()); probes != 0 || err != nil {
 		t.Errorf("%d probes are left, and the next one = %v", probes, err)
@@ -201,7 +206,7 @@ func TestProbeBuffer(t *testing.T) {
 // TestWait connects to a server that is not there yet, and then does not accept the password for longer than nats.go would
 // try by itself.
 func TestWait(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", bustest.Loopback()+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +214,7 @@ func TestWait(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	opts := &server.Options{Host: "127.0.0.1", Port: address.Port, Username: "edge", Password: "another", NoSigs: true, NoLog: true}
+	opts := &server.Options{Host: bustest.Loopback(), Port: address.Port, Username: "edge", Password: "another", NoSigs: true, NoLog: true}
 	b, err := bus.Connect(bus.Config{URL: "nats://" + address.String(), User: "edge", Password: "right", Wait: true}, bustest.Log(t))
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +230,7 @@ func TestWait(t *testing.T) {
 			if time.Now().After(end) {
 				t.Fatalf("Ready = %q, want %q in it", said, what)
 			}
-			said = b.Ready(t.Context()).Error()
+			said = fmt.Sprint(b.Ready(t.Context()))
 		}
 	}
 	says("connection refused")

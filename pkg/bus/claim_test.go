@@ -10,6 +10,21 @@ import (
 	"github.com/hookproof/hookproof/pkg/bus/bustest"
 )
 
+// claim claims a key and returns who holds it then. After a claim that was undecided that may be oneself.
+func claim(t *testing.T, c *bus.Claims, key, me string) (owner string) {
+	t.Helper()
+	if err := decide(func() error {
+		holder, err := c.Claim(t.Context(), key, []byte(me))
+		if owner = me; holder != nil {
+			owner = string(holder.Value)
+		}
+		return err
+	}); err != nil {
+		t.Errorf("Claim(%q) for %s = %v", key, me, err)
+	}
+	return owner
+}
+
 func TestClaimHasOneWinner(t *testing.T) {
 	_, srv := bustest.New(t, bus.Topology{})
 	claims := make([]*bus.Claims, 3)
@@ -24,18 +39,9 @@ func TestClaimHasOneWinner(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range n {
 			all.Go(func() {
-				me, err := fmt.Sprintf("id-%d", i), bus.ErrUnavailable
-				for errors.Is(err, bus.ErrUnavailable) { // undecided: the same value again
-					var holder *bus.Entry
-					if holder, err = claims[i%len(claims)].Claim(t.Context(), key, []byte(me)); holder != nil {
-						owners[i] = string(holder.Value)
-					} else if err == nil {
-						owners[i], won[i] = me, true
-					}
-				}
-				if err != nil {
-					t.Errorf("Claim(%q) = %v", key, err)
-				}
+				me := fmt.Sprintf("id-%d", i)
+				owners[i] = claim(t, claims[i%len(claims)], key, me)
+				won[i] = owners[i] == me
 			})
 		}
 		all.Wait()

@@ -169,7 +169,10 @@ func work(t *testing.T, b *bus.Bus) (done func() map[string]bool, stop func() in
 	go func() {
 		n := 0
 		for ; ctx.Err() == nil; n++ {
-			if _, err := b.Publish(context.WithoutCancel(ctx), message("unverified.genesys", fmt.Sprintf("during-%d", n), "body")); err != nil {
+			if err := decide(func() error {
+				_, err := b.Publish(context.WithoutCancel(ctx), message("unverified.genesys", fmt.Sprintf("during-%d", n), "body"))
+				return err
+			}); err != nil {
 				t.Errorf("publish while setup runs = %v", err)
 				break
 			}

@@ -61,7 +61,7 @@ func TestConsumeEndsSoonWithoutAServer(t *testing.T) {
 	eventually(t, patience, "the connection is lost", func() bool { return b.Ready(t.Context()) != nil })
 	began := time.Now()
 	stop()
-	if d := time.Since(began); d > 3*time.Second {
+	if d := time.Since(began); d >= 10*time.Second { // as long as draining would wait
 		t.Errorf("Consume ended %s after its context, want at once: there is nothing in flight and nobody to give back to", d)
 	}
 }
@@ -69,7 +69,7 @@ func TestConsumeEndsSoonWithoutAServer(t *testing.T) {
 // restartable starts a server, sets it up and connects by its port. again starts another on the same port and directory.
 func restartable(t *testing.T) (b *bus.Bus, first *bus.Server, again func() *bus.Server) {
 	t.Helper()
-	cfg := bus.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"}
+	cfg := bus.ServerConfig{Dir: t.TempDir(), Listen: bustest.Loopback() + ":0"}
 	start := func() *bus.Server {
 		t.Helper()
 		srv, err := bus.StartServer(cfg, bustest.Log(t))

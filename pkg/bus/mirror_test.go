@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/hookproof/hookproof/pkg/bus"
 	"github.com/hookproof/hookproof/pkg/bus/bustest"
 )
-
-const live = time.Second // how soon a mirror shows a change
 
 func text(e bus.Entry) (string, error) {
 	if string(e.Value) == "undecodable" {
@@ -33,15 +33,15 @@ func put(t testing.TB, b *bus.Bus, key, value string) {
 }
 
 // holds waits until the mirror holds exactly want.
-func holds(t testing.TB, m *bus.Mirror[string], within time.Duration, want map[string]string) {
+func holds(t testing.TB, m *bus.Mirror[string], want map[string]string) {
 	t.Helper()
 	var got map[string]string
-	for end := time.Now().Add(within); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		if got = m.All(); maps.Equal(got, want) {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatalf("All() = %v after %s, want %v", got, within, want)
+			t.Fatalf("All() = %v after %s, want %v", got, patience, want)
 		}
 	}
 	if keys := slices.Sorted(slices.Values(m.Keys())); !slices.Equal(keys, slices.Sorted(maps.Keys(want))) {
@@ -83,10 +83,32 @@ func TestMirrorFollows(t *testing.T) {
 	} {
 		step.do()
 		t.Log(step.name)
-		holds(t, m, live, step.want)
+		holds(t, m, step.want)
 	}
 	if v, ok := m.Get("new"); ok || v != "" {
 		t.Errorf("Get of a deleted key = %q, %v, want none", v, ok)
+	}
+}
+
+// TestMirrorAsksOften holds that a change is seen within a second. A busy machine makes single pauses between two questions
+// longer, and none shorter.
+func TestMirrorAsksOften(t *testing.T) {
+	b, srv := bustest.New(t, bus.Topology{})
+	asked := make(chan time.Time, 100)
+	stop, err := bustest.Connect(t, srv).Listen("$JS.API.STREAM.INFO.KV_"+bus.BucketRoutes, func(*nats.Msg) { asked <- time.Now() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	run(t, mirror(b).Run)
+	const questions = 10
+	shortest, last := patience, receive(t, asked, "the first question")
+	for range questions {
+		next := receive(t, asked, "the next question")
+		shortest, last = min(shortest, next.Sub(last)), next
+	}
+	if shortest > time.Second/2 {
+		t.Errorf("the shortest of %d pauses between two questions is %s, want half a second or less", questions, shortest)
 	}
 }
 
@@ -142,7 +164,7 @@ func TestMirrorOfABucketMadeAnew(t *testing.T) {
 	}
 	m := mirror(b)
 	run(t, m.Run)
-	holds(t, m, live, map[string]string{"a": "former", "b": "former", "c": "former"})
+	holds(t, m, map[string]string{"a": "former", "b": "former", "c": "former"})
 	if err := js.DeleteStream(t.Context(), "KV_"+bus.BucketRoutes); err != nil {
 		t.Fatal(err)
 	}
@@ -150,9 +172,9 @@ func TestMirrorOfABucketMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, b, "a", "latter") // a lower revision than the mirror has of it
-	holds(t, m, 3*time.Second, map[string]string{"a": "latter"})
+	holds(t, m, map[string]string{"a": "latter"})
 	put(t, b, "b", "latter")
-	holds(t, m, live, map[string]string{"a": "latter", "b": "latter"})
+	holds(t, m, map[string]string{"a": "latter", "b": "latter"})
 }
 
 // TestMirrorTellsOfChanges holds that each change is told, and that what has not changed is not.

@@ -94,7 +94,7 @@ func TestSetupRefusesFilesThatWereNotRecovered(t *testing.T) {
 		t.Fatal(err)
 	}
 	encrypted.Start()
-	if !encrypted.ReadyForConnections(10 * time.Second) {
+	if !encrypted.ReadyForConnections(patience) {
 		t.Fatal("the encrypted server is not ready")
 	}
 	nc := connect(t, "", inProcess(encrypted))

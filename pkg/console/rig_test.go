@@ -136,8 +136,14 @@ func (d *desk) get(path string, prepare func(*http.Request)) (*http.Response, st
 // page returns the page once it holds a text.
 func (d *desk) page(until string) string {
 	d.t.Helper()
+	return d.pageFor(nil, until)
+}
+
+// pageFor is page with prepared requests.
+func (d *desk) pageFor(prepare func(*http.Request), until string) string {
+	d.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		res, body := d.get("/console", nil)
+		res, body := d.get("/console", prepare)
 		if res.StatusCode == http.StatusOK && strings.Contains(body, until) {
 			return body
 		}

@@ -64,7 +64,7 @@ func TestChecks(t *testing.T) {
 		"loaded":   {func(b *bus.Bus) admin.Check { return Loaded("x", map[bool]chan struct{}{true: closed}[b == set]) }, "not loaded yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 			defer cancel()
 			if err := c.check(set).Run(ctx); err != nil {
 				t.Errorf("set up: %v", err)

@@ -16,6 +16,9 @@ import (
 	"github.com/hookproof/hookproof/pkg/signature"
 )
 
+// patience is how long a test waits for what must happen.
+const patience = 25 * time.Second
+
 // store runs a store on a server of its own until the test ends.
 func store(t *testing.T, secrets secret.Resolver) (*policy.Store, *bus.Bus) {
 	t.Helper()
@@ -91,7 +94,7 @@ func TestChangeIsFollowed(t *testing.T) {
 		if r, ok := s.Get("orders"); ok && r.Revision == revision {
 			break
 		}
-		if time.Since(began) > 10*time.Second {
+		if time.Since(began) > patience {
 			t.Fatal("the change was not followed")
 		}
 		time.Sleep(5 * time.Millisecond)

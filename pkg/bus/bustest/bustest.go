@@ -3,7 +3,10 @@ package bustest
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +38,15 @@ func Connect(t testing.TB, srv *bus.Server) *bus.Bus {
 	return b
 }
 
+// Loopback returns an address for a port that is given up and taken again. Where there is more than one, nothing else uses it,
+// so that no connection of another test takes the port meanwhile.
+func Loopback() string {
+	if runtime.GOOS == "linux" {
+		return "127.0.0.3"
+	}
+	return "127.0.0.1"
+}
+
 // New starts a server, sets the topology up and returns a connection to it.
 func New(t testing.TB, topology bus.Topology) (*bus.Bus, *bus.Server) {
 	t.Helper()
@@ -46,7 +58,30 @@ func New(t testing.TB, topology bus.Topology) (*bus.Bus, *bus.Server) {
 	return b, srv
 }
 
-// Log returns a logger that writes to the test's output.
+// Log returns a logger that writes to the test's output, and drops what a connection still has to say after the clean-ups that
+// the test registers later: once the last test has ended, to write there panics.
 func Log(t testing.TB) *slog.Logger {
-	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o := &output{to: t.Output()}
+	t.Cleanup(o.close)
+	return slog.New(slog.NewTextHandler(o, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+type output struct {
+	mu sync.Mutex
+	to io.Writer // nil once closed
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.to == nil {
+		return len(p), nil
+	}
+	return o.to.Write(p)
+}
+
+func (o *output) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.to = nil
 }
