@@ -208,10 +208,10 @@ func (v *Verifier) store(ctx context.Context, g *passage, m *nats.Msg) error {
 	return nil
 }
 
-// send publishes an outcome. One that no stream can hold yet goes together with others; where the stream may hold it, its
-// own answer tells.
+// send publishes an outcome. One that no stream can hold yet goes together with others; where another verifier may have
+// published it, its own answer tells.
 func (v *Verifier) send(ctx context.Context, g *passage, m *nats.Msg) (bus.Ack, error) {
-	if g.Verified() && g.claim.result == claimWon && g.Deliveries == 1 {
+	if g.Verified() && g.claim.result == claimWon && time.Now().Before(g.SoleUntil) {
 		return v.verified.Publish(ctx, m, stepTimeout)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)

@@ -20,7 +20,10 @@ type Delivery struct {
 	Msg        *nats.Msg // subject, header and data; there is nothing to acknowledge on it
 	Sequence   uint64    // in the stream
 	Deliveries uint64    // how often it was delivered, this time included
-	Fetched    time.Time // when this process got it, with the monotonic clock
+	Fetched    time.Time // when this process took it up, with the monotonic clock
+	// SoleUntil is how long nobody else can have it: it was delivered once only, and half of the acknowledgement wait is not
+	// over. The zero time is never.
+	SoleUntil time.Time
 }
 
 // Handler handles a delivery. Nil acknowledges the message; an error gives it back, to be delivered again after a delay
@@ -86,11 +89,14 @@ type loop struct {
 	handler Handler
 	log     *slog.Logger
 	fetched chan fetched
+	arrived *arrivals     // of pull
+	sole    time.Duration // how long a message that was delivered is nobody else's, with a margin
 }
 
 type fetched struct {
-	msg jetstream.Msg
-	at  time.Time
+	msg     jetstream.Msg
+	at      time.Time
+	arrived time.Time // not before
 }
 
 // pull feeds the workers until ctx ends or the consumer's iterator closes, as it does when the consumer is deleted.
@@ -99,7 +105,9 @@ func (l *loop) pull(stream, consumer string, prefetch int) error {
 	if err != nil {
 		return err
 	}
-	cc, err := c.Consume(l.take, jetstream.PullMaxMessagesWithBytesLimit(max(prefetch, 16), prefetchBytes), jetstream.PullExpiry(10*time.Second),
+	prefetch = max(prefetch, 16)
+	l.arrived, l.sole = newArrivals(prefetch), c.CachedInfo().Config.AckWait/2
+	cc, err := c.Consume(l.take, jetstream.PullMaxMessagesWithBytesLimit(prefetch, prefetchBytes), jetstream.PullExpiry(10*time.Second),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { l.log.Debug("pull", "error", err) }))
 	if err != nil {
 		return err
@@ -120,8 +128,15 @@ func (l *loop) pull(stream, consumer string, prefetch int) error {
 
 // take runs for one message after the other. It blocks while every worker is busy, which stops pulling.
 func (l *loop) take(m jetstream.Msg) {
-	f := fetched{m, time.Now()}
+	now := time.Now()
+	f := fetched{m, now, l.arrived.take(now)}
 	if l.ctx.Err() == nil {
+		select {
+		case l.fetched <- f:
+			return
+		default:
+			l.arrived.held(now)
+		}
 		select {
 		case l.fetched <- f:
 			return
@@ -133,11 +148,12 @@ func (l *loop) take(m jetstream.Msg) {
 
 func (l *loop) worker() {
 	for f := range l.fetched {
-		l.handle(f.msg, f.at)
+		l.handle(f)
 	}
 }
 
-func (l *loop) handle(m jetstream.Msg, at time.Time) {
+func (l *loop) handle(f fetched) {
+	m := f.msg
 	meta, err := m.Metadata()
 	if err != nil {
 		l.log.Error("a delivery without metadata", "error", err)
@@ -145,7 +161,10 @@ func (l *loop) handle(m jetstream.Msg, at time.Time) {
 	}
 	d := &Delivery{
 		Msg:      &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()},
-		Sequence: meta.Sequence.Stream, Deliveries: meta.NumDelivered, Fetched: at,
+		Sequence: meta.Sequence.Stream, Deliveries: meta.NumDelivered, Fetched: f.at,
+	}
+	if d.Deliveries == 1 {
+		d.SoleUntil = f.arrived.Add(l.sole)
 	}
 	if planted.AckFirst {
 		_ = m.Ack()

@@ -46,6 +46,9 @@ func TestConsumeAcknowledgesAfterNil(t *testing.T) {
 	if d.Sequence != want.Sequence || d.Deliveries != 1 || time.Since(d.Fetched) > patience || d.Fetched.After(time.Now()) {
 		t.Errorf("delivery = %+v, want sequence %d, the first", d, want.Sequence)
 	}
+	if half := bus.DefaultAckWait / 2; d.SoleUntil.Sub(d.Fetched) > half || d.Fetched.Sub(d.SoleUntil) > 0 {
+		t.Errorf("nobody else's for %s, want %s", d.SoleUntil.Sub(d.Fetched), half)
+	}
 	if l, err := b.Backlog(t.Context(), bus.StreamUnverified, bus.ConsumerVerifier); err != nil || l.AckPending != 1 || l.Pending != 0 {
 		t.Errorf("Backlog in work = %+v, %v, want one that is not acknowledged", l, err)
 	}
@@ -82,6 +85,9 @@ func TestConsumeDeliversAgain(t *testing.T) {
 				got <- delivery{d.Deliveries, time.Now()}
 				if d.Deliveries == 1 {
 					return tt.first()
+				}
+				if !d.SoleUntil.IsZero() {
+					t.Errorf("a message that was delivered before is nobody else's until %s, want never", d.SoleUntil)
 				}
 				return nil
 			})
