@@ -1,21 +1,30 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hookproof/hookproof/deploy/tools/chaos/check"
 	"github.com/hookproof/hookproof/deploy/tools/chaos/nemesis"
 )
 
-// TestDocument holds that the operators' page names every scenario and every set, and none that is not there.
+// TestDocument holds that the operators' page names every scenario and every set, none that is not there, and how many make chaos runs.
 func TestDocument(t *testing.T) {
 	text, err := os.ReadFile("../../faults.md")
 	if err != nil {
 		t.Fatal(err)
+	}
+	one, err := choose("all", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("every scenario on one nats-server, %d, then those and %d more on three", len(one), len(nemesis.All())-len(one)); !strings.Contains(string(text), want) {
+		t.Errorf("faults.md does not say: %s", want)
 	}
 	named := map[string]bool{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)`").FindAllSubmatch(text, -1) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hookproof/hookproof/pkg/bus"
+	"github.com/hookproof/hookproof/pkg/policy"
+	"github.com/hookproof/hookproof/pkg/signature"
 	"github.com/hookproof/hookproof/pkg/webhook"
 )
 
@@ -28,6 +32,46 @@ func TestREADMEWebhooks(t *testing.T) {
 		w, err := webhook.ParseFile("webhook.yaml", []byte(b))
 		if err := webhook.Merge(err, w.Check(webhook.Options{})); err != nil {
 			t.Errorf("%v in\n%s", err, b)
+		}
+	}
+}
+
+// TestREADMESchemes holds the README's table of schemes against what each scheme is.
+func TestREADMESchemes(t *testing.T) {
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	_, table, _ := strings.Cut(string(readme), "\n| `scheme` |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` (\\|.*)$").FindAllStringSubmatch(table, -1) {
+		rows[m[1]] = m[2]
+	}
+	names := []string{signature.NameGenesysWebhook, signature.NameGenesysOpenMessaging, signature.NameStandardWebhooks}
+	if _, ok := rows[signature.NameCustom]; !ok || len(rows) != len(names)+1 {
+		t.Errorf("the table has %d rows, want %d and one for custom", len(rows), len(names))
+	}
+	for _, name := range names {
+		s := scheme(t, name)
+		header, at, known := s.SignatureHeader, "", "24 h"
+		if s.Prefix != "" {
+			header += ": " + s.Prefix
+		}
+		header = "`" + header + "`, " + string(s.Encoding)
+		if s.List {
+			header += ", a list"
+		}
+		if s.TimestampHeader != "" {
+			at = "`" + s.TimestampHeader + "`, " + string(s.TimestampUnit)
+		} else {
+			at = "`" + s.TimestampField + "` in the body"
+		}
+		if (policy.Policy{Scheme: s}).ReplayBucket() == bus.BucketReplaySigned {
+			known = "90 min"
+		}
+		if want := fmt.Sprintf("| %s | `%s` | %s | %s |", header, s.Signs, at, known); rows[name] != want {
+			t.Errorf("%s: the README says\n%s\nwant\n%s", name, rows[name], want)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 // TestRemovalWaitsForSlowRequests removes a webhook while a sender is in the middle of a body. The ingress took the request
 // up before it lost the route, so it stores it, and the verifier has to have the policy still.
 func TestRemovalWaitsForSlowRequests(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	o := newOrganisation(t, bus.Topology{}, genesystest.Config{}, 1)
 	o.env = append(o.env, "HOOKPROOF_REMOVAL_GRACE=12s") // the default
 	o.spawn("", "provisioner")

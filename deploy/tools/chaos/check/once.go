@@ -30,7 +30,9 @@ func (r *run) declared(o *outcome) bool {
 }
 
 // checkOutcomes looks at all outcomes of one id. One passage has one outcome, after a verdict of verified there is no further
-// passage, and what the headers explain is allowed.
+// passage, and what the headers explain is allowed. A second copy of a rejected or parked outcome is not, although hookproof
+// promises those at least once: their streams forget message ids after two minutes, and no run keeps a request that long between its outcome
+// and its acknowledgement. A scenario that does needs an allowance here.
 func (r *run) checkOutcomes(all []*outcome) {
 	var once *outcome // that verified it
 	for _, o := range all {
