@@ -19,8 +19,8 @@ const (
 
 // Buckets of keys and values.
 const (
-	BucketReplaySigned = "replay-signed" // claims of schemes that sign the time
-	BucketReplayBody   = "replay-body"   // claims of schemes that do not
+	BucketReplaySigned = "replay-signed" // claims of keys that cover a signed time
+	BucketReplayBody   = "replay-body"   // claims of the others
 	BucketPolicies     = "policies"      // what the verifiers must know of a webhook
 	BucketRoutes       = "routes"        // what the ingress may know of a webhook
 	BucketWebhooks     = "webhooks"      // the provisioner's desired and observed state
@@ -49,7 +49,7 @@ type Topology struct {
 	Horizon time.Duration
 	// MaxTolerance is the widest time tolerance that a policy may have; default 15 min. Signed claims outlive it.
 	MaxTolerance time.Duration
-	// ReplayMemory is how long a key is remembered whose scheme does not sign the time; default 24 h.
+	// ReplayMemory is how long a key is remembered that covers no signed time; default 24 h.
 	ReplayMemory time.Duration
 	// MaxStorage is what all streams together may hold, in bytes; default 8 GiB. Their limits must bite before the disk
 	// is full: a full disk heals only with a restart.

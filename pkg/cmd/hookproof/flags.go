@@ -54,7 +54,7 @@ func (f commitFlags) to(cfg bus.Config, syncs bool) bus.Config {
 // topologyFlags size the streams.
 type topologyFlags struct {
 	Horizon      time.Duration `help:"Longest outage over which each event is verified exactly once." env:"HOOKPROOF_HORIZON" default:"1h"`
-	ReplayMemory time.Duration `help:"How long a body is remembered whose scheme does not sign the time." env:"HOOKPROOF_REPLAY_MEMORY" default:"24h"`
+	ReplayMemory time.Duration `help:"How long a copy is known where its key covers no signed time." env:"HOOKPROOF_REPLAY_MEMORY" default:"24h"`
 }
 
 func (f topologyFlags) topology() bus.Topology {

@@ -52,6 +52,7 @@ capabilities: {drop: [ALL]}
 {{- if .root.Values.nats.ca.secret }}
 - {name: NATS_CA, value: /run/hookproof/nats-ca/ca.pem}
 {{- end }}
+- {name: HOOKPROOF_COMMIT, value: {{ .root.Values.nats.commit | quote }}}
 - {name: HOOKPROOF_HORIZON, value: {{ .root.Values.horizon | quote }}}
 - {name: HOOKPROOF_REPLAY_MEMORY, value: {{ .root.Values.replayMemory | quote }}}
 - {name: HOOKPROOF_LOG_LEVEL, value: {{ .root.Values.logLevel | quote }}}
