@@ -55,7 +55,8 @@ vulns: ## Known vulnerabilities in what is built in. Needs vuln.go.dev.
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 .PHONY: race
-race: ## All tests of the module, with the race detector.
+race: ## All tests of the module, with the race detector, and without it those that count allocations.
+	$(GO) test -run Allocates ./verifier
 	$(GO) test -race -timeout $(RACE_TIMEOUT) ./...
 
 .PHONY: vectors
@@ -171,6 +172,10 @@ SEED ?= 1
 .PHONY: chaos
 chaos: ## Inject every fault into real processes, on one server and on three, and check what came of each request.
 	cd deploy/tools/chaos && $(GO) run . -scenario all -seed $(SEED) && $(GO) run . -scenario all -nodes 3 -seed $(SEED)
+
+.PHONY: chaos-synced
+chaos-synced: ## The same on three servers that sync before they acknowledge, with groups in atomic batches, as in production.
+	cd deploy/tools/chaos && $(GO) run . -scenario all -nodes 3 -synced -seed $(SEED)
 
 .PHONY: chaos-short
 chaos-short: ## Three of the faults, with the tests of the checker itself.

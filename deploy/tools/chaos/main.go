@@ -45,6 +45,7 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	set.Uint64Var(&f.Seed, "seed", 0, "seed of what is sent and of what strikes; 0 draws one")
 	set.StringVar(&f.scenario, "scenario", "short", "names of scenarios, comma-separated, or all, or short")
 	set.IntVar(&f.Nodes, "nodes", 1, "nats-servers: 1, or 3 for a cluster with three copies of everything")
+	set.BoolVar(&f.Synced, "synced", false, "nats-servers sync before they acknowledge, and groups are stored by atomic batches")
 	set.StringVar(&f.Hookproof, "hookproof", "", "the program, built with -tags failpoint")
 	set.StringVar(&f.NATSServer, "nats-server", "", "the NATS server")
 	set.StringVar(&f.Dir, "dir", "", "where histories and logs go; default a new one, removed if all is well")

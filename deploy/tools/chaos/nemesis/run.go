@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,8 @@ type Config struct {
 	Hookproof  string // path of the program, built with failpoints
 	NATSServer string // path of nats-server
 	Seed       uint64
-	Nodes      int // of nats-server where a scenario does not say; default 1
+	Nodes      int  // of nats-server where a scenario does not say; default 1
+	Synced     bool // the servers sync before they acknowledge, and groups are stored by atomic batches
 }
 
 // Phases of a run.
@@ -62,6 +64,9 @@ func Run(ctx context.Context, s Scenario, cfg Config) (check.Report, error) {
 func run(ctx context.Context, s Scenario, cfg Config, dir string, rec *history.Recorder) error {
 	o := s.Options
 	o.Dir, o.Hookproof, o.NATSServer, o.Nodes = dir, cfg.Hookproof, cfg.NATSServer, max(cfg.Nodes, s.Nodes)
+	if cfg.Synced {
+		o.SyncAlways, o.Env = true, append(slices.Clip(o.Env), "HOOKPROOF_COMMIT=atomic")
+	}
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	d, err := target.Start(starting, o, rec)
