@@ -22,6 +22,8 @@ const (
 	floodMemory = 192 << 20
 	// slowest bounds an honest request beside a flood: Genesys Cloud gives up after 10 s.
 	slowest = 8 * time.Second
+	// keptWithin is how many times as long the median of honest requests may take beside a flood; a short one says nothing of it.
+	keptWithin = 5
 )
 
 // floodRounds returns how long to flood and how often. HOOKPROOF_FLOOD, a duration, makes it long enough for its figures to
@@ -88,6 +90,9 @@ func TestForgedFlood(t *testing.T) {
 			const memory = "process_resident_memory_bytes"
 			if grown := after[memory] - before[memory]; grown > floodMemory {
 				t.Errorf("memory has grown by %.0f MiB, want %d at most", grown/(1<<20), floodMemory>>20)
+			}
+			if rounds > 1 && ratio(flooded.at(50), calm.at(50)) > keptWithin {
+				t.Errorf("an honest request takes %.1f times as long as without a flood, want %d at most", ratio(flooded.at(50), calm.at(50)), keptWithin)
 			}
 			t.Logf("calm    %v\nflooded %v, forged %v\nratio   p50 %.1f, p99 %.1f; memory %.0f to %.0f MiB", &calm, &flooded, flooded.forged,
 				ratio(flooded.at(50), calm.at(50)), ratio(flooded.at(99), calm.at(99)), before[memory]/(1<<20), after[memory]/(1<<20))
