@@ -24,7 +24,10 @@ $(STATE)/secret:
 	@mkdir -p $(STATE) && umask 077 && head -c 24 /dev/urandom | base64 > $@
 
 .PHONY: test
-test: build vet gosec race vectors chaos-short fuzz-short ## The whole gate: build, vet, staticcheck, gosec, race tests, import rules, vectors, some faults, a little fuzzing.
+test: build vet gosec race vectors chart chaos-short fuzz-short ## The whole gate: build, vet, staticcheck, gosec, race tests, import rules, vectors, the chart, some faults, a little fuzzing.
+
+.PHONY: test-all
+test-all: test test-deploy test-hostile test-cluster test-jaeger chaos-planted chaos ## Every check there is, one after the other: the gate, the heavy ones, every fault.
 
 .PHONY: build
 build: ## Build everything, the test build with failpoints included.
@@ -63,6 +66,11 @@ race: ## All tests of the module, with the race detector, and without it those t
 vectors: ## The Wycheproof HMAC-SHA256 suite, in a module of its own because it is 109 MB.
 	cd deploy/tools/wycheproof && $(GO) vet ./... && $(GO) test ./...
 
+# The tests that are left out need kubectl-validate, kube-score and KEDA, which take minutes to build or to fetch: make test-deploy.
+.PHONY: chart
+chart: ## Lint the chart by Helm, check what it renders by the API's types and the pod security rules, and run its commands.
+	cd deploy/tools/helm && $(GO) vet ./... && $(GO) test -count=1 -timeout 40m -skip '^(TestSchemas|TestScore|TestTriggerNames)$$' ./...
+
 JAEGER := deploy/tools/jaeger/bin/jaeger-all-in-one
 
 $(JAEGER): deploy/tools/jaeger/go.mod
@@ -78,10 +86,13 @@ jaeger: $(JAEGER) ## Run the real Jaeger on loopback. Builds it first: minutes w
 test-jaeger: $(JAEGER) ## Find each kind of reject in the real Jaeger. Builds it first: minutes when cold.
 	cd deploy/tools/jaeger && $(GO) vet ./... && $(GO) test -count=1 ./...
 
+.PHONY: node
+node:
+	@command -v node >/dev/null && command -v npm >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends nodejs npm; }
+
 .PHONY: test-deploy
-test-deploy: ## Check image, releases, compose, chart, alert rules, collector, AsyncAPI and consumers with the tools of each. Minutes when cold; needs Node.
-	@command -v node >/dev/null && command -v npm >/dev/null || { echo "node or npm is missing: apt-get install -y nodejs npm"; exit 1; }
-	for m in prometheus image compose helm collector; do (cd deploy/tools/$$m && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test -count=1 -timeout 20m ./...) || exit 1; done
+test-deploy: node test-console ## Check image, releases, compose, chart, alert rules, collector, AsyncAPI, consumers and console with the tools of each. Minutes when cold.
+	for m in prometheus image compose helm collector; do (cd deploy/tools/$$m && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test -count=1 -timeout 40m ./...) || exit 1; done
 	cd deploy/tools/asyncapi && npm ci --no-audit --no-fund && npm test
 	$(GO) vet -tags deploy ./pkg/cmd/hookproof
 	$(GO) test -tags deploy -count=1 -run '^(TestConsumerNode|TestConsumingCommands)' ./pkg/cmd/hookproof
@@ -106,7 +117,7 @@ compose: image ## Start everything of production on this machine, with Docker Co
 	docker compose -f deploy/compose/compose.yaml up
 
 .PHONY: test-console
-test-console: ## Use the console in a real Chromium: live rows, keyboard, phone, axe. Installs it first where it is missing.
+test-console: node ## Use the console in a real Chromium: live rows, keyboard, phone, axe. Installs it first where it is missing.
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation fonts-dejavu-core; }
 	$(GO) build -o deploy/tools/console/bin/hookproof ./pkg/cmd/hookproof
 	cd deploy/tools/console && npm ci --no-audit --no-fund && HOOKPROOF=$(CURDIR)/deploy/tools/console/bin/hookproof node --test --test-timeout=600000 console.test.mjs

@@ -81,7 +81,7 @@ func TestCommands(t *testing.T) {
 func runs(t *testing.T, pod corev1.PodSpec, stand map[string]string) {
 	t.Helper()
 	c := pod.Containers[0]
-	cmd := exec.Command("bin/hookproof", c.Args...)
+	cmd := exec.Command(program(t, "hookproof"), c.Args...)
 	reads := variables(t, c.Args[0])
 	for _, e := range c.Env {
 		if !reads(e.Name) {
@@ -185,7 +185,7 @@ func TestProbes(t *testing.T) {
 		t.Errorf("the paths are %v, want three", paths)
 	}
 	admin := freeAddress(t)
-	cmd := exec.Command("bin/hookproof", "all", "--listen", freeAddress(t), "--admin-listen", admin, "--nats-listen", "", "--data-dir", t.TempDir())
+	cmd := exec.Command(program(t, "hookproof"), "all", "--listen", freeAddress(t), "--admin-listen", admin, "--nats-listen", "", "--data-dir", t.TempDir())
 	cmd.Env = append(os.Environ(), tokenFile+"="+keys(t)[tokenFile])
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -18,11 +19,14 @@ const (
 	chart = root + "/deploy/helm/hookproof"
 )
 
-// tools are built below bin, at these releases.
-var tools = []string{
-	"helm.sh/helm/v4/cmd/helm@v4.3.1",
-	"sigs.k8s.io/kubectl-validate@v0.0.4",
-	"github.com/zegl/kube-score/cmd/kube-score@v1.20.0",
+// tools are built below bin when a test first needs them: each is a command that builds one, at its release or of this
+// repository. To build kubectl-validate and kube-score takes minutes, which a run without their tests is spared.
+var tools = map[string]func() error{
+	"helm":             installed("helm.sh/helm/v4/cmd/helm@v4.3.1"),
+	"kubectl-validate": installed("sigs.k8s.io/kubectl-validate@v0.0.4"),
+	"kube-score":       installed("github.com/zegl/kube-score/cmd/kube-score@v1.20.0"),
+	"hookproof":        built("hookproof", "./pkg/cmd/hookproof"),
+	"nats-server":      built("nats-server", "github.com/nats-io/nats-server/v2"),
 }
 
 // definitions are the releases that the objects of others are defined by.
@@ -31,41 +35,53 @@ const (
 	prometheus = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 )
 
-func TestMain(m *testing.M) {
-	if err := build(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
+// installed returns what installs a release of a tool, once.
+func installed(release string) func() error {
+	return sync.OnceValue(func() error {
+		bin, err := filepath.Abs("bin")
+		if err != nil {
+			return err
+		}
+		cmd := exec.Command("go", "install", release)
+		cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=")
+		return run(cmd)
+	})
 }
 
-func build() error {
-	bin, err := filepath.Abs("bin")
-	if err != nil {
-		return err
-	}
-	for _, tool := range tools {
-		cmd := exec.Command("go", "install", tool)
-		cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("go install %s: %w\n%s", tool, err, out)
+// built returns what builds a command as this repository has it, once.
+func built(name, pkg string) func() error {
+	return sync.OnceValue(func() error {
+		bin, err := filepath.Abs("bin")
+		if err != nil {
+			return err
 		}
-	}
-	for name, pkg := range map[string]string{"hookproof": "./pkg/cmd/hookproof", "nats-server": "github.com/nats-io/nats-server/v2"} {
 		cmd := exec.Command("go", "build", "-o", filepath.Join(bin, name), pkg)
 		cmd.Dir = root
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
-		}
+		return run(cmd)
+	})
+}
+
+func run(cmd *exec.Cmd) error {
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%q: %w\n%s", cmd.Args, err, out)
 	}
 	return nil
+}
+
+// program returns where a tool is, once it is built.
+func program(t *testing.T, tool string) string {
+	t.Helper()
+	if err := tools[tool](); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join("bin", tool)
 }
 
 // tool runs one of the tools and returns what it printed.
 func tool(t *testing.T, name string, args ...string) (string, error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(filepath.Join("bin", name), args...)
+	cmd := exec.Command(program(t, name), args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+t.TempDir(), "HELM_CONFIG_HOME="+t.TempDir(), "HELM_DATA_HOME="+t.TempDir())
 	if err := cmd.Run(); err != nil {
@@ -117,9 +133,10 @@ func render(t *testing.T, variant string) string {
 
 // object is what every object has, and its source.
 type object struct {
-	Kind     string
-	Metadata struct{ Name string }
-	source   []byte
+	APIVersion string
+	Kind       string
+	Metadata   struct{ Name string }
+	source     []byte
 }
 
 // objects splits what was rendered.

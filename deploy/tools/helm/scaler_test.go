@@ -118,7 +118,7 @@ func startNATS(t *testing.T) string {
 	client, monitor := freeAddress(t), freeAddress(t)
 	host, port, _ := net.SplitHostPort(client)
 	_, http, _ := net.SplitHostPort(monitor)
-	cmd := exec.Command("bin/nats-server", "-c", filepath.Join(dir, "nats-server.conf"), "-a", host, "-p", port, "-m", http)
+	cmd := exec.Command(program(t, "nats-server"), "-c", filepath.Join(dir, "nats-server.conf"), "-a", host, "-p", port, "-m", http)
 	cert := filepath.Join(dir, "server.pem")
 	cmd.Env = []string{"NATS_STORE_DIR=" + t.TempDir(), "NATS_TLS_CERT=" + cert, "NATS_TLS_KEY=" + filepath.Join(dir, "server-key.pem")}
 	if err := cmd.Start(); err != nil {
