@@ -27,7 +27,7 @@ $(STATE)/secret:
 test: build vet gosec race vectors chart chaos-short fuzz-short ## The whole gate: build, vet, staticcheck, gosec, race tests, import rules, vectors, the chart, some faults, a little fuzzing.
 
 .PHONY: test-all
-test-all: test test-deploy test-hostile test-cluster test-jaeger chaos-planted chaos ## Every check there is, one after the other: the gate, the heavy ones, every fault.
+test-all: test test-deploy test-hostile test-cluster test-jaeger chaos-planted chaos chaos-synced ## Every check there is, one after the other: the gate, the heavy ones, every fault.
 
 .PHONY: build
 build: ## Build everything, the test build with failpoints included.
