@@ -24,7 +24,14 @@ $(STATE)/secret:
 	@mkdir -p $(STATE) && umask 077 && head -c 24 /dev/urandom | base64 > $@
 
 .PHONY: test
-test: build vet gosec race vectors chart chaos-short fuzz-short ## The whole gate: build, vet, staticcheck, gosec, race tests, import rules, vectors, the chart, some faults, a little fuzzing.
+test: build vet ## The whole gate: build, vet, staticcheck, gosec, race tests, import rules, vectors, the chart, some faults, a little fuzzing.
+
+	$(MAKE) -j2 race beside
+	$(MAKE) chaos-short fuzz-short
+
+# What works while the race tests mostly wait.
+.PHONY: beside
+beside: gosec vectors chart
 
 .PHONY: test-all
 test-all: test test-deploy test-hostile test-cluster test-jaeger chaos-planted chaos chaos-synced ## Every check there is, one after the other: the gate, the heavy ones, every fault.
@@ -60,7 +67,7 @@ vulns: ## Known vulnerabilities in what is built in. Needs vuln.go.dev.
 .PHONY: race
 race: ## All tests of the module, with the race detector, and without it those that count allocations.
 	$(GO) test -run Allocates ./verifier
-	$(GO) test -race -timeout $(RACE_TIMEOUT) ./...
+	$(GO) test -race -parallel 6 -timeout $(RACE_TIMEOUT) ./...
 
 .PHONY: vectors
 vectors: ## The Wycheproof HMAC-SHA256 suite, in a module of its own because it is 109 MB.

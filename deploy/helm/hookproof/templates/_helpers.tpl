@@ -52,7 +52,9 @@ capabilities: {drop: [ALL]}
 {{- if .root.Values.nats.ca.secret }}
 - {name: NATS_CA, value: /run/hookproof/nats-ca/ca.pem}
 {{- end }}
+{{- if has .user (list "ingress" "verifier") }}
 - {name: HOOKPROOF_COMMIT, value: {{ .root.Values.nats.commit | quote }}}
+{{- end }}
 - {name: HOOKPROOF_HORIZON, value: {{ .root.Values.horizon | quote }}}
 - {name: HOOKPROOF_REPLAY_MEMORY, value: {{ .root.Values.replayMemory | quote }}}
 - {name: HOOKPROOF_LOG_LEVEL, value: {{ .root.Values.logLevel | quote }}}
