@@ -25,7 +25,6 @@ $(STATE)/secret:
 
 .PHONY: test
 test: build vet ## The whole gate: build, vet, staticcheck, gosec, race tests, import rules, vectors, the chart, some faults, a little fuzzing.
-
 	$(MAKE) -j2 race beside
 	$(MAKE) chaos-short fuzz-short
 
