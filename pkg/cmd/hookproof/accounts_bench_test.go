@@ -32,6 +32,7 @@ func BenchmarkAccounts(b *testing.B) {
 			{"ingress", "unverified.genesys", bus.CommitFast},
 			{"ingress", "unverified.genesys", bus.CommitAtomic},
 			{"verifier", "verified.genesys", bus.CommitFast},
+			{"verifier", "verified.genesys", bus.CommitAtomic},
 		} {
 			name := x.user + "-" + string(x.commit)
 			if durable {
