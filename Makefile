@@ -155,7 +155,7 @@ bench-tools:
 	cd deploy/tools/bench && $(GO) build -o bin/ . github.com/nats-io/nats-server/v2
 
 .PHONY: bench
-bench: bench-tools ## Measure throughput, latency, CPU and memory beside bare handlers, and draw them. About 8 minutes; sizes by BENCH_ROUNDS, _N, _CONNS, _SIZE, _SUITES.
+bench: bench-tools ## Measure throughput, latency, CPU and memory beside bare handlers, and draw them. About 11 minutes; sizes by BENCH_ROUNDS, _N, _CONNS, _SIZE, _SUITES.
 	$(BENCH) -suites $(BENCH_SUITES) -rounds $(BENCH_ROUNDS) -n $(BENCH_N) -c $(BENCH_CONNS) -size $(BENCH_SIZE) -out $(STATE)/bench.json -plots $(BENCH_PLOTS)
 	@echo "Every round is in $(STATE)/bench.json, the plots are in $(BENCH_PLOTS)."
 
