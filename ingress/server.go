@@ -82,7 +82,7 @@ func New(cfg Config, b *bus.Bus, tracer trace.Tracer, log *slog.Logger) *Server 
 		cfg.Drain = 15 * time.Second
 	}
 	routes := route.NewTable(cmp.Or(cfg.Hub, b), cfg.RouteCache, log)
-	return &Server{cfg: cfg, bus: b, stream: b.NewPublisher(""), log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
+	return &Server{cfg: cfg, bus: b, stream: b.NewPublisher(bus.CommitConfigured), log: log, budgets: newBudgets(cfg.StrangerRate, cfg.StrangerBurst),
 		observe: newObserver(tracer, cfg.Meter), publish: telemetry.NewPublishing(tracer, cfg.Meter),
 		routes: routes}
 }

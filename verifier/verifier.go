@@ -71,7 +71,7 @@ func New(cfg Config, b *bus.Bus, policies *policy.Store, report *Reporter) *Veri
 	if cfg.Drain <= 0 {
 		cfg.Drain = 10 * time.Second
 	}
-	return &Verifier{cfg: cfg, bus: b, verified: b.NewPublisher(""), policies: policies, claims: newClaims(b), report: report,
+	return &Verifier{cfg: cfg, bus: b, verified: b.NewPublisher(bus.CommitConfigured), policies: policies, claims: newClaims(b), report: report,
 		tracing: newTracing(report.tracer, cfg.Meter), metrics: newMetrics(cfg.Meter, policies), log: report.log}
 }
 

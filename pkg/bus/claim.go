@@ -31,7 +31,7 @@ var unlessHeld = nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}
 
 // NewClaims returns the claims of a bucket. They end with the connection.
 func (b *Bus) NewClaims(bucket string) *Claims {
-	return &Claims{b, bucket, keySubject(bucket, ""), b.NewPublisher("")}
+	return &Claims{b, bucket, keySubject(bucket, ""), b.NewPublisher(CommitConfigured)}
 }
 
 // Claim stores value under key unless the key holds one, in one atomic step at the server. It returns nil when the claim

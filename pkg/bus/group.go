@@ -17,6 +17,8 @@ type Commit string
 
 // Ways to commit.
 const (
+	// CommitConfigured is the way of the connection's Config.
+	CommitConfigured Commit = ""
 	// CommitFast stores a group by fast ingest (ADR-50): the server stores each message as it comes and acknowledges the
 	// whole group once.
 	CommitFast Commit = "fast"
@@ -84,8 +86,7 @@ type group struct {
 	deadline *time.Timer
 }
 
-// NewPublisher returns a publisher for one stream, which has groups stored as it says here, or as Config.Commit says where
-// that is empty. It ends with the connection.
+// NewPublisher returns a publisher for one stream. It ends with the connection.
 func (b *Bus) NewPublisher(commit Commit) *Publisher {
 	commit = cmp.Or(commit, b.commit)
 	inbox := b.nc.NewInbox()

@@ -97,7 +97,7 @@ type Ring struct {
 	Revision uint64
 	Keys     []Key
 	// Err says why the policy cannot be judged by: a current secret that cannot be resolved, or a format that is not known.
-	// What it governs has to be parked, never rejected.
+	// What would be judged by it has to be parked, never rejected.
 	Err error
 }
 

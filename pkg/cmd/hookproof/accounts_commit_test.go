@@ -41,7 +41,7 @@ func (a *accounts) storeInGroups(commit string) int {
 		a.t.Fatal(err)
 	}
 	a.t.Cleanup(b.Close) // with the connection its entries would go
-	p := b.NewPublisher("")
+	p := b.NewPublisher(bus.CommitConfigured)
 	const senders, each = 64, 20
 	var all sync.WaitGroup
 	for i := range senders {
