@@ -2,6 +2,7 @@ package helm
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -245,14 +246,18 @@ func seconds(t *testing.T, path, pattern string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
+// freeAddress returns an address on which nobody listens, with a port below those that the kernel gives away: the tests that run
+// beside these take many of them.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.N(20000))); err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
