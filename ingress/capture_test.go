@@ -53,7 +53,7 @@ func FuzzCapture(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, sent string) {
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(sent)))
-		if err != nil || !serves(r.Header) {
+		if err != nil || !serves(r) {
 			return
 		}
 		e, err := capture(r, route.Route{Webhook: "genesys"}, netip.Addr{}, nil)
@@ -77,13 +77,14 @@ func FuzzCapture(f *testing.F) {
 	})
 }
 
-// serves reports whether net/http's server would pass a header to its handler: it refuses control characters, and blanks in names.
-func serves(h http.Header) bool {
+// serves reports whether net/http's server would pass a request to its handler: it refuses control characters, blanks in names,
+// and blanks around a host, as a folded line leaves them.
+func serves(r *http.Request) bool {
 	control := func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }
-	for name, values := range h {
+	for name, values := range r.Header {
 		if strings.Contains(name, " ") || strings.ContainsFunc(strings.Join(values, ""), control) {
 			return false
 		}
 	}
-	return true
+	return strings.TrimSpace(r.Host) == r.Host
 }
